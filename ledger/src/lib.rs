@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What is true: transactions, blocks, state, proofs, storage.
+
+pub mod storage;

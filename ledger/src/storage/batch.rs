@@ -1,0 +1,94 @@
+//! A batch of changes as plain data: built by pure code, applied by a storage.
+
+use super::Column;
+
+/// One change of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOperation {
+    /// Sets the value of a key.
+    Put {
+        /// Where.
+        column: Column,
+        /// The key.
+        key: Vec<u8>,
+        /// Its new value.
+        value: Vec<u8>,
+    },
+    /// Removes a key; nothing happens where it is absent.
+    Delete {
+        /// Where.
+        column: Column,
+        /// The key.
+        key: Vec<u8>,
+    },
+}
+
+/// Changes that become true together, in their order: of two changes of one key the later one
+/// stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteBatch {
+    operations: Vec<WriteOperation>,
+    size_bytes: usize,
+}
+
+impl WriteBatch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets `key` to `value`.
+    pub fn put(&mut self, column: Column, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        let (key, value) = (key.into(), value.into());
+        self.size_bytes = self
+            .size_bytes
+            .saturating_add(key.len())
+            .saturating_add(value.len());
+        self.operations
+            .push(WriteOperation::Put { column, key, value });
+    }
+
+    /// Removes `key`.
+    pub fn delete(&mut self, column: Column, key: impl Into<Vec<u8>>) {
+        let key = key.into();
+        self.size_bytes = self.size_bytes.saturating_add(key.len());
+        self.operations.push(WriteOperation::Delete { column, key });
+    }
+
+    /// Appends the changes of `other` after those of this batch.
+    pub fn append(&mut self, other: Self) {
+        self.size_bytes = self.size_bytes.saturating_add(other.size_bytes);
+        self.operations.extend(other.operations);
+    }
+
+    /// The changes in their order.
+    #[must_use]
+    pub fn operations(&self) -> &[WriteOperation] {
+        &self.operations
+    }
+
+    /// Gives the changes away, in their order.
+    #[must_use]
+    pub fn into_operations(self) -> Vec<WriteOperation> {
+        self.operations
+    }
+
+    /// How many changes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// The bytes of all keys and values.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+}
