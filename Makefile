@@ -1,0 +1,66 @@
+# Each target runs from a fresh clone. The first build compiles RocksDB (about twenty minutes on
+# two cores); it is kept in $STARLING_CACHE (default ~/.cache/starling) for all later builds.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak bench rocksdb deps clean
+
+CARGO := ./scripts/cargo
+ARGS ?=
+SEEDS ?= 100
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+testnet: build ## build and start four validators on this machine (ARGS="…" for more)
+	./starling testnet up $(ARGS)
+
+build: rocksdb ## build the binary and link it as ./starling
+	$(CARGO) build --release --workspace
+	@env=$$(scripts/env.sh); eval "$$env"; ln -sfn "$$CARGO_TARGET_DIR/release/starling" starling
+
+test: test-deps fmt-check rocksdb lint docs unit deny ## everything that must hold: what CI runs
+
+fmt: ## format the sources
+	$(CARGO) fmt --all
+
+fmt-check:
+	$(CARGO) fmt --all --check
+
+lint: rocksdb ## clippy, warnings are errors
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+docs: rocksdb ## build the documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+unit: build ## all tests
+	$(CARGO) test --release --workspace
+
+deny: ## licences, sources and bans of the dependencies
+	./scripts/deny.sh
+
+sim: rocksdb ## one simulated network (ARGS="--nodes 7 --seed 42 --heights 200 --loss 20")
+	$(CARGO) run --release -p starling-tests --bin sim -- $(ARGS)
+
+soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the first that fails
+	$(CARGO) build --release -p starling-tests --bin sim
+	@env=$$(scripts/env.sh); eval "$$env"; for seed in $$(seq $(SEEDS)); do \
+	    "$$CARGO_TARGET_DIR/release/sim" --seed $$seed $(ARGS) || { echo "seed $$seed failed"; exit 1; }; \
+	done
+
+bench: rocksdb ## the benchmarks
+	$(CARGO) bench --workspace
+
+rocksdb: deps ## compile RocksDB into the cache, once
+	@./scripts/rocksdb.sh
+
+deps: ## install what the build needs from Debian (libclang), when it is missing
+	@./scripts/deps.sh
+
+.PHONY: test-deps
+test-deps:
+	@./scripts/deps.sh test
+
+clean: ## remove this checkout's build results; RocksDB and tools stay in the cache
+	@env=$$(scripts/env.sh); eval "$$env"; rm -rf "$$CARGO_TARGET_DIR" starling

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Compiles RocksDB once into the cache that every build links; instant when it is there.
+#   scripts/rocksdb.sh          builds it if missing
+#   scripts/rocksdb.sh --path   prints the folder that holds librocksdb.a
+# The folder is keyed by everything that shapes the library: version, features, compiler, flags.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cache=${STARLING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/starling}
+version=$(sed -n '/^name = "librocksdb-sys"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
+requirement=$(grep '^rocksdb = ' Cargo.toml)
+[ -n "$version" ] || { echo "rocksdb: Cargo.lock names no librocksdb-sys" >&2; exit 1; }
+
+cxx=${CXX:-c++}
+command -v "$cxx" >/dev/null || { echo "rocksdb: no C++ compiler ($cxx): make deps" >&2; exit 1; }
+compiler=$("$cxx" --version | head -n 1)
+flags="${RUSTFLAGS:-} ${CXXFLAGS:-} ${ROCKSDB_CXX_STD:-}"
+key=$(printf '%s\n' "$requirement" "$compiler" "$("$cxx" -dumpmachine)" "$flags" | sha256sum)
+dir=$cache/rocksdb/$version-${key:0:12}
+
+if [ "${1:-}" = --path ]; then
+    echo "$dir"
+    exit
+fi
+[ -f "$dir/librocksdb.a" ] && exit
+
+mkdir -p "$dir"
+exec 9>"$dir/.lock"
+if ! flock -n 9; then
+    echo "rocksdb: another build is compiling it, waiting" >&2
+    flock 9
+fi
+[ -f "$dir/librocksdb.a" ] && exit
+
+echo "rocksdb: compiling $version with $compiler, once for all builds." >&2
+echo "rocksdb: this takes about twenty minutes on two cores; kept in $dir" >&2
+started=$SECONDS
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A throw-away package with the same requirement and the same lock file.
+mkdir "$work/src"
+: >"$work/src/lib.rs"
+cp Cargo.lock "$work/"
+printf '%s\n' '[package]' 'name = "rocksdb-once"' 'version = "0.0.0"' 'edition = "2024"' \
+    '[workspace]' '[dependencies]' "$requirement" >"$work/Cargo.toml"
+
+env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$work/target" \
+    cargo build --release -j"$(nproc)" --manifest-path "$work/Cargo.toml" >&2 9>&-
+grep -qxF "version = \"$version\"" "$work/Cargo.lock" ||
+    { echo "rocksdb: the build did not use version $version" >&2; exit 1; }
+
+built=$(find "$work/target/release/build" -path '*/librocksdb-sys-*/out/librocksdb.a')
+cp "$built" "$dir/librocksdb.a.partial"
+mv "$dir/librocksdb.a.partial" "$dir/librocksdb.a"
+echo "rocksdb: done in $(((SECONDS - started) / 60)) minutes" >&2
