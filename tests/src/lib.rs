@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What checks the whole: the house rules on the sources.
+
+pub mod tidy;
