@@ -1,7 +1,7 @@
 //! Accounts and the text form of their addresses.
 //!
-//! An address is bech32m with one version symbol and a human-readable part per kind of network, so that
-//! an address of one network is refused on another.
+//! An address is bech32m with one version symbol and a human-readable part per kind of network, so
+//! that an address of one network is refused on another.
 //!
 //! # Source
 //! BIP-173 and BIP-350 (bech32m).

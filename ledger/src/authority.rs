@@ -1,7 +1,8 @@
 //! Authorities: who may act for an account.
 //!
 //! An authority is one key, or an m-of-n policy over keys in strictly ascending order. An account's
-//! address is the hash of its first authority; the account itself stores the hash of the current one.
+//! address is the hash of its first authority; the account itself stores the hash of the current
+//! one.
 //!
 //! # Invariants
 //! A decoded [`Policy`] has 1 ≤ m ≤ n ≤ [`POLICY_KEYS_MAX`], and its keys ascend strictly.
@@ -109,7 +110,8 @@ impl Authority {
         }
     }
 
-    /// Says whether `signatures` authorize `message`: exactly m of them, in key order, each by another key.
+    /// Says whether `signatures` authorize `message`: exactly m of them, in key order, each by
+    /// another key.
     ///
     /// A policy checks at most n signatures.
     pub fn verify(

@@ -1,8 +1,8 @@
 //! Commit certificates: the proof that a block is final.
 //!
 //! # Invariants
-//! A decoded [`CommitCertificate`] names its signers in strictly ascending order. That they hold more than
-//! two thirds of the power, and signed, only [`CommitCertificate::verify`] says.
+//! A decoded [`CommitCertificate`] names its signers in strictly ascending order. That they hold
+//! more than two thirds of the power, and signed, only [`CommitCertificate::verify`] says.
 
 use bincode::de::Decoder;
 use bincode::error::DecodeError;

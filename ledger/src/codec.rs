@@ -1,13 +1,13 @@
 //! The one encoding: bincode 2 with fixed-width little-endian integers.
 //!
 //! Every value has exactly one encoding: whatever decodes encodes again to the same bytes, trailing
-//! bytes are refused, and a limit holds before anything is allocated. bincode is finished and no longer
-//! maintained (RUSTSEC-2025-0141), so the project touches its configuration in this file only; golden
-//! vectors pin the bytes.
+//! bytes are refused, and a limit holds before anything is allocated. bincode is finished and no
+//! longer maintained (RUSTSEC-2025-0141), so the project touches its configuration in this file
+//! only; golden vectors pin the bytes.
 //!
 //! # Limits
-//! `LIMIT` bounds both the bytes read and, through bincode's container claims, the memory reserved for a
-//! list before its items are seen.
+//! `LIMIT` bounds both the bytes read and, through bincode's container claims, the memory reserved
+//! for a list before its items are seen.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::{Decode, Encode};

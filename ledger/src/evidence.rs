@@ -1,8 +1,8 @@
 //! Evidence: two messages one key should never both have signed.
 //!
 //! # Invariants
-//! Valid evidence holds two different messages of one key for one height, round and step, the smaller
-//! first, so that one offence has one encoding.
+//! Valid evidence holds two different messages of one key for one height, round and step, the
+//! smaller first, so that one offence has one encoding.
 
 use bincode::{Decode, Encode};
 

@@ -1,11 +1,11 @@
 //! Keys and signatures: Ed25519, with one rule of validity on every path.
 //!
-//! Signature validity is a consensus rule, so there is one: ZIP-215 (through `ed25519-zebra`), under
-//! which a signature checked alone and one checked in a batch get the same verdict. Public keys of small
-//! order, under which anybody can sign anything, are refused where a key is decoded.
+//! Signature validity is a consensus rule, so there is one: ZIP-215 (through `ed25519-zebra`),
+//! under which a signature checked alone and one checked in a batch get the same verdict. Public
+//! keys of small order, under which anybody can sign anything, are refused where a key is decoded.
 //!
-//! Verification goes through [`SignatureScheme`], so that the simulator can put a cheap keyed hash in the
-//! place of Ed25519; the product knows [`Ed25519`] only.
+//! Verification goes through [`SignatureScheme`], so that the simulator can put a cheap keyed hash
+//! in the place of Ed25519; the product knows [`Ed25519`] only.
 //!
 //! # Source
 //! ZIP-215; RFC 8032 for signing.
@@ -78,8 +78,8 @@ impl PublicKey {
     /// Parses 32 bytes.
     ///
     /// # Errors
-    /// [`KeyError`] if they are no point of the curve, or one of small order. Encodings that are not
-    /// canonical are accepted, as ZIP-215 does.
+    /// [`KeyError`] if they are no point of the curve, or one of small order. Encodings that are
+    /// not canonical are accepted, as ZIP-215 does.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let point =
             ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAPoint)?;

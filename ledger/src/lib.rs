@@ -1,12 +1,13 @@
 //! What is true on a Starling network: transactions, blocks, state, proofs, storage.
 //!
-//! The crate is pure: it holds no clock, socket, thread or global random source. What it decides is a
-//! function of its arguments alone, so that every node, and every verifier, decides alike.
+//! The crate is pure: it holds no clock, socket, thread or global random source. What it decides is
+//! a function of its arguments alone, so that every node, and every verifier, decides alike.
 //!
 //! Read it in this order: the vocabulary (`hash`, `codec`, `keys`), what users sign (`authority`,
-//! `address`, `transaction`), what validators sign (`validators`, `vote`, `certificate`, `evidence`,
-//! `block`), where a network begins (`genesis`), what a block does (`state`, `execution`), and where it
-//! is kept (`storage`, `chain`).
+//! `address`, `transaction`), what validators sign (`validators`, `vote`, `certificate`,
+//! `evidence`,
+//! `block`), where a network begins (`genesis`), what a block does (`state`, `execution`), and where
+//! it is kept (`storage`, `chain`).
 
 pub mod codec;
 pub mod hash;

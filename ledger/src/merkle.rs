@@ -48,7 +48,8 @@ pub fn prove(items: &[Hash], index: usize) -> Option<ListProof> {
 }
 
 impl ListProof {
-    /// Says whether `item` stands at `self.index` of the list of `self.count` items with this `root`.
+    /// Says whether `item` stands at `self.index` of the list of `self.count` items with this
+    /// `root`.
     pub fn verify(&self, root: &Hash, item: &Hash) -> bool {
         self.index < self.count
             && fold(self.index, self.count, &self.path, leaf(item)).as_ref() == Some(root)
@@ -70,7 +71,8 @@ fn collect(items: &[Hash], index: usize, path: &mut Vec<Hash>) {
     }
 }
 
-/// Recomputes the root from the top down; `None` if the path has another length than the tree asks for.
+/// Recomputes the root from the top down; `None` if the path has another length than the tree asks
+/// for.
 fn fold(index: u32, count: u32, path: &[Hash], item: Hash) -> Option<Hash> {
     if count == 1 {
         return path.is_empty().then_some(item);

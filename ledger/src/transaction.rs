@@ -1,9 +1,9 @@
 //! Transactions: what a user means, and who authorizes it.
 //!
-//! A transaction has two ids. Its [`TransactionId`] covers genesis, sender and body: what the user means,
-//! which nobody else can change, and which cannot be replayed on another network. Its [`WireId`] covers
-//! the whole encoding: roots, short ids, pulls and memos of verification use that one, so that a swapped
-//! signature is a different thing.
+//! A transaction has two ids. Its [`TransactionId`] covers genesis, sender and body: what the user
+//! means, which nobody else can change, and which cannot be replayed on another network. Its
+//! [`WireId`] covers the whole encoding: roots, short ids, pulls and memos of verification use that
+//! one, so that a swapped signature is a different thing.
 //!
 //! # Limits
 //! A transaction encodes to at most [`TRANSACTION_BYTES_MAX`].

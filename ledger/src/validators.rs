@@ -1,8 +1,8 @@
 //! Validator sets: who signs a block, with what power, and whose turn it is.
 //!
 //! # Invariants
-//! A [`ValidatorSet`] is not empty, ascends strictly by account, holds no consensus key twice, has no
-//! member without power, and its total power is at most [`TOTAL_POWER_MAX`].
+//! A [`ValidatorSet`] is not empty, ascends strictly by account, holds no consensus key twice, has
+//! no member without power, and its total power is at most [`TOTAL_POWER_MAX`].
 
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
@@ -118,8 +118,9 @@ impl ValidatorSet {
 
     /// Returns whose turn it is at `height` and `round`.
     ///
-    /// The turns follow a Weyl sequence of the golden ratio over the line of cumulated power: each member
-    /// proposes in proportion to its power, small ones are not starved, and no state is kept.
+    /// The turns follow a Weyl sequence of the golden ratio over the line of cumulated power: each
+    /// member proposes in proportion to its power, small ones are not starved, and no state is
+    /// kept.
     ///
     /// # Source
     /// Low-discrepancy additive recurrence with 2^64 / φ (Knuth, TAOCP 3, section 6.4).
