@@ -6,8 +6,8 @@
 //! Read it in this order: the vocabulary (`hash`, `codec`, `keys`), what users sign (`authority`,
 //! `address`, `transaction`), what validators sign (`validators`, `vote`, `certificate`,
 //! `evidence`,
-//! `block`), where a network begins (`genesis`), what a block does (`state`, `execution`), and where
-//! it is kept (`storage`, `chain`).
+//! `block`), where a network begins (`genesis`), what a block does (`state`, `execution`), and
+//! where it is kept (`storage`, `chain`).
 
 pub mod codec;
 pub mod hash;
