@@ -1,0 +1,71 @@
+//! The address lane: where peers can be dialed.
+
+use std::net::SocketAddr;
+
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
+use bincode::{Decode, Encode};
+use bytes::Bytes;
+use starling_ledger::codec::encode;
+
+use super::hello::MAX_LISTEN_ADDRESSES;
+use super::{FrameError, kind_of, known};
+use crate::lane::MAX_ADDRESS_FRAME_BYTES;
+use crate::peer_id::PeerId;
+
+/// Most nodes of one answer. Our choice: a few kilobytes, more than a node has links.
+pub const MAX_ADDRESSES_PER_FRAME: usize = 64;
+/// A kind.
+const MAX_WANT_BYTES: usize = 8;
+
+/// A frame of the address lane.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum AddressFrame {
+    /// Asks for addresses.
+    Want,
+    /// At most [`MAX_ADDRESSES_PER_FRAME`] nodes, which the receiver has to try for itself.
+    Addresses(Vec<NodeAddress>),
+}
+
+/// A node and where it is said to listen.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub struct NodeAddress {
+    /// The node's key.
+    pub peer: PeerId,
+    /// 1 to [`MAX_LISTEN_ADDRESSES`] addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl AddressFrame {
+    /// Encodes the frame.
+    pub fn encode(&self) -> Bytes {
+        encode(self).into()
+    }
+
+    /// Decodes a frame; `None` is a kind that this release does not know.
+    ///
+    /// # Errors
+    /// [`FrameError`] if a known kind breaks its rules.
+    pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
+        match kind_of(bytes)? {
+            0 => known::<Self, MAX_WANT_BYTES>(bytes),
+            1 => known::<Self, MAX_ADDRESS_FRAME_BYTES>(bytes),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<C> Decode<C> for NodeAddress {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let node = Self {
+            peer: Decode::decode(decoder)?,
+            addresses: Decode::decode(decoder)?,
+        };
+        if !(1..=MAX_LISTEN_ADDRESSES).contains(&node.addresses.len()) {
+            return Err(DecodeError::Other("a node with no address or too many"));
+        }
+        Ok(node)
+    }
+}
+
+bincode::impl_borrow_decode!(NodeAddress);
