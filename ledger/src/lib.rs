@@ -26,4 +26,6 @@ pub mod vote;
 
 pub mod genesis;
 
+pub mod state;
+
 pub mod storage;

@@ -1,0 +1,210 @@
+//! The state: one map from keys to values, and one hash that commits to all of it.
+//!
+//! The commitment is a paged Merkle trie, a function of the content alone. It is a binary trie over
+//! the hashed keys. A subtree whose entries encode to at most [`PAGE_BYTES_MAX`] is a *page*, hashed
+//! over its entries in the order of their keys; a larger one is split by the next bit. A single entry
+//! is a page whatever its size, so that a large value stands alone. Pages are stored; the nodes above
+//! them are kept in memory and rebuilt at start from the stored page hashes.
+//!
+//! Keys that were ground to begin alike only deepen their corner: a page is at most 256 bits deep,
+//! because two keys with one hash would be a collision of BLAKE3.
+//!
+//! # Invariants
+//! - An inner node never stands over two pages that fit into one, or over an empty page and another:
+//!   entries that are deleted or shrink join subtrees again.
+//! - A [`State`] never changes. Versions share what they have in common.
+//! - Empty page, page and inner node have hashes of three kinds ([`Hash::ZERO`] and two contexts).
+//!
+//! # Limits
+//! Keys have at most [`KEY_BYTES_MAX`], values at most [`VALUE_BYTES_MAX`]. Memory is 112 bytes per
+//! page for the trie, and the pages written since the last snapshot.
+
+mod page;
+mod path;
+mod proof;
+mod store;
+mod trie;
+mod update;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, VALUE_BYTES_MAX};
+pub use path::DEPTH_MAX;
+pub use proof::{PROOF_BYTES_MAX, ProofError, StateProof};
+pub use update::StateWrite;
+
+use path::position;
+use store::{Pages, rebuild};
+use trie::{Link, Node};
+use update::Update;
+
+use crate::hash::Hash;
+use crate::storage::{Storage, StorageError, View};
+
+/// One version of the state. Cloning it is cheap, and it is never changed.
+#[derive(Clone)]
+pub struct State {
+    trie: Link,
+    pages: Pages,
+}
+
+/// What an update leads to.
+#[derive(Clone, Debug)]
+pub struct StateUpdate {
+    /// The new version, which keeps its changed pages in memory until [`State::settled`].
+    pub state: State,
+    /// Its root.
+    pub root: Hash,
+    /// What must be written, in one batch with the block, for the storage to hold the new version
+    /// where it held the old one.
+    pub writes: Vec<StateWrite>,
+}
+
+/// Why the state cannot be read or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The disk cannot be read, or does not hold what was written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A key or value is longer than the state takes.
+    #[error("an entry with a key of {key_bytes} and a value of {value_bytes} bytes")]
+    EntrySize {
+        /// Length of the key.
+        key_bytes: usize,
+        /// Length of the value.
+        value_bytes: usize,
+    },
+}
+
+impl StateError {
+    /// Says whether every node meets this error for the same update: then the update is at fault.
+    /// Otherwise this node is, and it must stop.
+    #[must_use]
+    pub const fn is_deterministic(&self) -> bool {
+        match self {
+            Self::Storage(_) => false,
+            Self::EntrySize { .. } => true,
+        }
+    }
+}
+
+impl State {
+    /// The version that `storage` holds now; empty for a fresh storage.
+    ///
+    /// Reads all page hashes.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`] where they cannot be read, or are not those of a trie.
+    pub fn open(storage: &Arc<dyn Storage>) -> Result<Self, StateError> {
+        let view = storage.snapshot()?;
+        Ok(Self {
+            trie: rebuild(view.as_ref())?,
+            pages: Pages::new(view),
+        })
+    }
+
+    /// The version without any entry, over a storage that holds no page.
+    #[must_use]
+    pub fn empty(view: Arc<dyn View>) -> Self {
+        Self {
+            trie: Link::EMPTY,
+            pages: Pages::new(view),
+        }
+    }
+
+    /// Returns the hash that commits to all entries; [`Hash::ZERO`] where there is none.
+    #[must_use]
+    pub const fn root(&self) -> Hash {
+        self.trie.hash
+    }
+
+    /// Returns the value of `key`, for one page read.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let (link, path) = self.trie.find(&position(key));
+        let page = self.pages.read(&path, link)?;
+        Ok(page.get(key).map(<[u8]>::to_vec))
+    }
+
+    /// Returns the values of `keys` in their order: each page is read once, all of them together.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`].
+    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
+        let found: Vec<_> = keys
+            .iter()
+            .map(|key| self.trie.find(&position(key)))
+            .collect();
+        let stored = found
+            .iter()
+            .filter(|(link, _)| matches!(link.node, Node::Page { .. }))
+            .map(|(link, path)| (*path, link.hash));
+        let pages = self.pages.read_many(&stored.collect())?;
+        let values = keys.iter().zip(&found).map(|(key, (_, path))| {
+            let page = pages.get(path)?;
+            page.get(key).map(<[u8]>::to_vec)
+        });
+        Ok(values.collect())
+    }
+
+    /// Proves the value of `key`, or that it has none.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`].
+    pub fn prove(&self, key: &[u8]) -> Result<StateProof, StateError> {
+        let position = position(key);
+        let (link, path) = self.trie.find(&position);
+        let page = self.pages.read(&path, link)?;
+        Ok(StateProof::new(page, self.trie.siblings(&position)))
+    }
+
+    /// Sets the keys that come with a value and deletes those that come without.
+    ///
+    /// # Errors
+    /// [`StateError::EntrySize`] where an entry is too large, [`StateError::Storage`].
+    pub fn update(
+        &self,
+        changes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    ) -> Result<StateUpdate, StateError> {
+        for (key, value) in changes {
+            let (key_bytes, value_bytes) = (key.len(), value.as_ref().map_or(0, Vec::len));
+            if key_bytes > KEY_BYTES_MAX || value_bytes > VALUE_BYTES_MAX {
+                return Err(StateError::EntrySize {
+                    key_bytes,
+                    value_bytes,
+                });
+            }
+        }
+        let (trie, update) = Update::run(&self.pages, &self.trie, changes)?;
+        let (pages, writes) = update.finish();
+        let state = Self { trie, pages };
+        Ok(StateUpdate {
+            root: state.root(),
+            state,
+            writes,
+        })
+    }
+
+    /// Returns the same version, read from `view`, without the pages it kept in memory.
+    ///
+    /// `view` must hold this version: it is a snapshot taken after the writes of this version and
+    /// before those of another. Where it is not, reads say that the data is corrupt.
+    #[must_use]
+    pub fn settled(&self, view: Arc<dyn View>) -> Self {
+        Self {
+            trie: self.trie.clone(),
+            pages: Pages::new(view),
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State({:?})", self.root())
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a subtree of the state trie stands: the first bits of the hashed keys below it.
+
+use crate::hash::{Context, Hash};
+
+/// Bits of a hashed key, and so the greatest depth of the trie.
+pub const DEPTH_MAX: usize = 256;
+
+/// The first `depth` bits of a hashed key; the bits after them are zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Path {
+    bits: [u8; 32],
+    depth: u16,
+}
+
+/// Returns the position of `key` in the trie.
+pub(super) fn position(key: &[u8]) -> Hash {
+    Hash::of(Context::StateKey, &[key])
+}
+
+/// Returns the bit of `position` that decides at `depth`: false is left. Zero below the deepest.
+pub(super) fn bit(position: &Hash, depth: usize) -> bool {
+    let byte = position.0.get(depth / 8).copied().unwrap_or(0);
+    byte & (0x80 >> (depth % 8)) != 0
+}
+
+impl Path {
+    /// The whole trie.
+    pub(super) const ROOT: Self = Self {
+        bits: [0; 32],
+        depth: 0,
+    };
+
+    /// Returns the number of bits.
+    pub(super) fn depth(&self) -> usize {
+        usize::from(self.depth)
+    }
+
+    /// Returns the path one bit longer: to the right subtree, or to the left.
+    ///
+    /// At [`DEPTH_MAX`] there is no longer one, and callers never ask: a subtree of one position is
+    /// a page.
+    pub(super) fn child(mut self, right: bool) -> Self {
+        if right && let Some(byte) = self.bits.get_mut(usize::from(self.depth / 8)) {
+            *byte |= 0x80 >> (self.depth % 8);
+        }
+        self.depth += 1;
+        self
+    }
+
+    /// Returns the first `depth` bits of `position`.
+    pub(super) fn of(position: &Hash, depth: usize) -> Self {
+        (0..depth.min(DEPTH_MAX)).fold(Self::ROOT, |path, at| path.child(bit(position, at)))
+    }
+
+    /// Says whether `position` lies below this path.
+    pub(super) fn contains(&self, position: &Hash) -> bool {
+        Self::of(position, self.depth()) == *self
+    }
+
+    /// Says whether `other` is this path or lies below it.
+    pub(super) fn is_prefix_of(&self, other: &Self) -> bool {
+        self.depth <= other.depth && self.contains(&Hash(other.bits))
+    }
+
+    /// Returns the key in the storage: the bits, a one, and zeros up to a whole byte.
+    ///
+    /// Short (three bytes at a million pages), unique, and for paths none of which begins with
+    /// another, as those of pages are, in the order of the trie.
+    pub(super) fn to_key(self) -> Vec<u8> {
+        let mut key = self.bits.to_vec();
+        key.push(0);
+        let last = self.depth() / 8;
+        key.truncate(last + 1);
+        if let Some(byte) = key.last_mut() {
+            *byte |= 0x80 >> (self.depth % 8);
+        }
+        key
+    }
+
+    /// Parses what [`Path::to_key`] makes; `None` for anything else.
+    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
+        let (last, whole) = key.split_last()?;
+        if *last == 0 || whole.len() > 32 || (whole.len() == 32 && *last != 0x80) {
+            return None;
+        }
+        let mut bits = [0; 32];
+        for (bits, byte) in bits.iter_mut().zip(key) {
+            *bits = *byte;
+        }
+        if let Some(byte) = bits.get_mut(whole.len()) {
+            *byte &= last - 1;
+        }
+        let partial = 7 - last.trailing_zeros();
+        let depth = u16::try_from(whole.len() * 8).ok()? + u16::try_from(partial).ok()?;
+        Some(Self { bits, depth })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEPTH_MAX, Path, position};
+
+    #[test]
+    fn keys_of_every_depth_round_trip() {
+        let position = position(b"any");
+        for depth in 0..=DEPTH_MAX {
+            let path = Path::of(&position, depth);
+            assert_eq!(path.depth(), depth);
+            assert_eq!(Path::from_key(&path.to_key()), Some(path));
+        }
+    }
+
+    #[test]
+    fn keys_without_the_closing_bit_or_too_long_are_none() {
+        for key in [&[][..], &[0], &[1, 0], &[1; 33], &[0x80; 34]] {
+            assert_eq!(Path::from_key(key), None);
+        }
+    }
+
+    #[test]
+    fn keys_of_disjoint_paths_are_in_the_order_of_the_trie() {
+        let left = Path::ROOT.child(false);
+        let right = Path::ROOT.child(true);
+        let order = [left.child(false).child(true), left.child(true), right];
+        assert!(order.is_sorted_by(|a, b| a.to_key() < b.to_key()));
+    }
+
+    #[test]
+    fn a_path_contains_what_begins_with_it() {
+        let one = position(b"one");
+        let path = Path::of(&one, 20);
+        assert!(path.contains(&one));
+        assert!(!path.contains(&position(b"other")));
+        assert!(path.is_prefix_of(&Path::of(&one, 21)));
+        assert!(!path.is_prefix_of(&Path::of(&one, 19)));
+    }
+}

@@ -1,0 +1,113 @@
+//! Proofs about one key of the state: its page, and the hashes beside the way up to the root.
+//!
+//! The same proof shows that a key has a value and that it has none: the page holds every entry of
+//! its subtree, and the position of the key leads to no other page.
+//!
+//! # Limits
+//! A proof encodes to at most [`PROOF_BYTES_MAX`] and takes at most 257 hashes to check, besides one
+//! per entry of its page.
+
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
+use bincode::{Decode, Encode};
+
+use super::page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, Page, PageError, VALUE_BYTES_MAX};
+use super::path::{DEPTH_MAX, Path, bit, position};
+use super::trie::branch_hash;
+use crate::codec::refuse;
+use crate::hash::Hash;
+
+/// Most bytes of an encoded proof: a page of one large entry and a sibling per bit.
+pub const PROOF_BYTES_MAX: usize =
+    PAGE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + DEPTH_MAX * 32 + 16;
+
+/// The page of a key and the hashes beside its way, from the page up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateProof {
+    page: Page,
+    siblings: Vec<Hash>,
+}
+
+/// Why a proof proves nothing about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// Hashing up from the page leads to another root.
+    #[error("the proof leads to another state root")]
+    Root,
+    /// The page holds a key that does not belong where the proof puts it.
+    #[error("the proof's page holds a key from elsewhere")]
+    Foreign,
+    /// No state has this shape: the page would be joined with its empty neighbour.
+    #[error("the proof has a shape that no state has")]
+    Shape,
+}
+
+impl StateProof {
+    /// Makes a proof of its parts; `siblings` from the page up.
+    pub(super) fn new(page: Page, siblings: Vec<Hash>) -> Self {
+        Self { page, siblings }
+    }
+
+    /// Returns the value of `key` in the state with this `root`, or `None` where it has none.
+    ///
+    /// # Errors
+    /// [`ProofError`] where this is no proof about `key` and `root`.
+    pub fn verify(&self, root: &Hash, key: &[u8]) -> Result<Option<&[u8]>, ProofError> {
+        if self.siblings.first() == Some(&Hash::ZERO) {
+            return Err(ProofError::Shape);
+        }
+        let position = position(key);
+        let path = Path::of(&position, self.siblings.len());
+        if !self.page.positions().all(|found| path.contains(&found)) {
+            return Err(ProofError::Foreign);
+        }
+        let depths = (0..self.siblings.len()).rev();
+        let hash =
+            self.siblings
+                .iter()
+                .zip(depths)
+                .fold(self.page.hash(), |hash, (sibling, depth)| {
+                    if bit(&position, depth) {
+                        branch_hash(sibling, &hash)
+                    } else {
+                        branch_hash(&hash, sibling)
+                    }
+                });
+        if hash == *root {
+            Ok(self.page.get(key))
+        } else {
+            Err(ProofError::Root)
+        }
+    }
+}
+
+impl Encode for StateProof {
+    fn encode<E: bincode::enc::Encoder>(
+        &self,
+        encoder: &mut E,
+    ) -> Result<(), bincode::error::EncodeError> {
+        self.page.as_bytes().encode(encoder)?;
+        self.siblings.encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for StateProof {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let bytes: Vec<u8> = Decode::decode(decoder)?;
+        let page = Page::from_bytes(&bytes).map_err(|error| {
+            refuse(match error {
+                PageError::Entry => "a state proof with a malformed page",
+                PageError::Order => "a state proof with a page out of order",
+                PageError::Size => "a state proof with a page above the limit",
+            })
+        })?;
+        let siblings: Vec<Hash> = Decode::decode(decoder)?;
+        if siblings.len() > DEPTH_MAX {
+            return Err(refuse("a state proof deeper than a hash has bits"));
+        }
+        Ok(Self { page, siblings })
+    }
+}
+
+bincode::impl_borrow_decode!(StateProof);

@@ -1,0 +1,183 @@
+//! Where pages come from: those written since the last snapshot from memory, all others from it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::page::Page;
+use super::path::Path;
+use super::trie::{Link, Node, PageSize, is_one_page};
+use crate::hash::Hash;
+use crate::storage::{Column, Entry, StorageError, View};
+
+/// Page hashes read at a time when the trie is rebuilt. Our choice: 3 MB at once.
+const SCAN_ENTRIES: usize = 65_536;
+
+/// The pages of one version.
+#[derive(Clone)]
+pub(super) struct Pages {
+    view: Arc<dyn View>,
+    overlay: Arc<BTreeMap<Path, Page>>,
+}
+
+impl Pages {
+    /// The pages of a snapshot.
+    pub(super) fn new(view: Arc<dyn View>) -> Self {
+        Self {
+            view,
+            overlay: Arc::default(),
+        }
+    }
+
+    /// These pages, without those at `removed` and with `written` on top.
+    pub(super) fn with(
+        &self,
+        removed: impl Iterator<Item = Path>,
+        written: BTreeMap<Path, Page>,
+    ) -> Self {
+        let mut overlay = BTreeMap::clone(&self.overlay);
+        for path in removed {
+            overlay.remove(&path);
+        }
+        overlay.extend(written);
+        Self {
+            view: Arc::clone(&self.view),
+            overlay: Arc::new(overlay),
+        }
+    }
+
+    /// Reads the page of `link`, which stands at `path`.
+    pub(super) fn read(&self, path: &Path, link: &Link) -> Result<Page, StorageError> {
+        if matches!(link.node, Node::Empty) {
+            return Ok(Page::empty());
+        }
+        if let Some(page) = self.overlay.get(path) {
+            return Ok(page.clone());
+        }
+        checked(self.view.get(Column::State, &path.to_key())?, &link.hash)
+    }
+
+    /// Reads the pages at ascending `paths` with their hashes, all at once.
+    pub(super) fn read_many(
+        &self,
+        paths: &BTreeMap<Path, Hash>,
+    ) -> Result<BTreeMap<Path, Page>, StorageError> {
+        let mut pages = BTreeMap::new();
+        let mut stored = Vec::new();
+        for (path, hash) in paths {
+            match self.overlay.get(path) {
+                Some(page) => {
+                    pages.insert(*path, page.clone());
+                }
+                None => stored.push((*path, hash, path.to_key())),
+            }
+        }
+        let keys: Vec<_> = stored.iter().map(|(_, _, key)| key.as_slice()).collect();
+        let values = self.view.multi_get(Column::State, &keys)?;
+        for ((path, hash, _), value) in stored.iter().zip(values) {
+            pages.insert(*path, checked(value, hash)?);
+        }
+        Ok(pages)
+    }
+}
+
+/// Parses a stored page and compares its hash with the one the trie holds.
+fn checked(bytes: Option<Vec<u8>>, hash: &Hash) -> Result<Page, StorageError> {
+    let corrupt = |reason: String| StorageError::corrupt(Column::State, reason);
+    let bytes = bytes.ok_or_else(|| corrupt(format!("page {hash} is missing")))?;
+    let page = Page::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    if page.hash() == *hash {
+        Ok(page)
+    } else {
+        Err(corrupt(format!(
+            "a page is not the one that hashes to {hash}"
+        )))
+    }
+}
+
+/// Returns what is stored beside a page, from which the trie is rebuilt: its hash and its size.
+pub(super) fn summary(page: &Page) -> Vec<u8> {
+    let size = PageSize::of(page.as_bytes().len());
+    [&page.hash().0[..], &size.0.to_le_bytes()[..]].concat()
+}
+
+/// Rebuilds the trie from the page hashes of `view`.
+///
+/// # Errors
+/// Where the disk cannot be read, or the pages are not the leaves of a trie.
+pub(super) fn rebuild(view: &dyn View) -> Result<Link, StorageError> {
+    let mut leaves = Leaves {
+        view,
+        batch: Vec::new().into_iter(),
+        from: Vec::new(),
+        next: None,
+    };
+    leaves.advance()?;
+    let root = subtree(&mut leaves, Path::ROOT)?;
+    match leaves.next {
+        None => Ok(root),
+        Some(_) => Err(not_a_trie()),
+    }
+}
+
+/// The stored page hashes in the order of the trie.
+struct Leaves<'a> {
+    view: &'a dyn View,
+    batch: std::vec::IntoIter<Entry>,
+    from: Vec<u8>,
+    next: Option<(Path, Link)>,
+}
+
+impl Leaves<'_> {
+    /// Moves on to the next one, and returns the one before.
+    fn advance(&mut self) -> Result<Option<(Path, Link)>, StorageError> {
+        if self.batch.len() == 0 {
+            let batch = self
+                .view
+                .scan(Column::PageHash, &self.from, None, SCAN_ENTRIES)?;
+            if let Some((key, _)) = batch.last() {
+                self.from = [key.as_slice(), &[0]].concat();
+            }
+            self.batch = batch.into_iter();
+        }
+        let next = match self.batch.next() {
+            Some((key, value)) => Some(leaf(&key, &value).ok_or_else(not_a_trie)?),
+            None => None,
+        };
+        Ok(std::mem::replace(&mut self.next, next))
+    }
+}
+
+/// Takes the leaves below `path` off the list and makes the subtree of them.
+fn subtree(leaves: &mut Leaves<'_>, path: Path) -> Result<Link, StorageError> {
+    let below = match &leaves.next {
+        Some((leaf, _)) if path.is_prefix_of(leaf) => *leaf,
+        _ => return Ok(Link::EMPTY),
+    };
+    if below == path {
+        return Ok(leaves.advance()?.map_or(Link::EMPTY, |(_, link)| link));
+    }
+    let left = subtree(leaves, path.child(false))?;
+    let right = subtree(leaves, path.child(true))?;
+    match (left.page_size(), right.page_size()) {
+        (Some(one), Some(other)) if is_one_page(one, other) => Err(not_a_trie()),
+        _ => Ok(Link::branch(left, right)),
+    }
+}
+
+/// Parses one stored page hash.
+fn leaf(key: &[u8], value: &[u8]) -> Option<(Path, Link)> {
+    let (hash, size) = value.split_first_chunk::<32>()?;
+    let size = PageSize(u16::from_le_bytes(size.try_into().ok()?));
+    if size == PageSize::ZERO || size > PageSize::OVER {
+        return None;
+    }
+    let link = Link {
+        hash: Hash(*hash),
+        node: Node::Page { size },
+    };
+    Some((Path::from_key(key)?, link))
+}
+
+fn not_a_trie() -> StorageError {
+    StorageError::corrupt(Column::PageHash, "the page hashes are not those of a trie")
+}

@@ -1,0 +1,162 @@
+//! The trie above the pages: what is kept in memory.
+//!
+//! A [`Link`] stands in its parent and holds the hash of what is below, so that a page costs no
+//! allocation of its own: memory is one [`Branch`] per page, 112 bytes.
+
+use std::sync::Arc;
+
+use super::page::{PAGE_BYTES_MAX, Page};
+use super::path::{Path, bit};
+use crate::hash::{Context, Hash};
+
+/// A subtree, as its parent sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    /// What commits to the subtree.
+    pub(super) hash: Hash,
+    /// What it is.
+    pub(super) node: Node,
+}
+
+/// What a subtree is.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    /// Nothing.
+    Empty,
+    /// A page, kept elsewhere.
+    Page {
+        /// Its bytes, or [`PageSize::OVER`] for a single large entry.
+        size: PageSize,
+    },
+    /// Two subtrees that together are too large for a page.
+    Branch(Arc<Branch>),
+}
+
+/// An inner node.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    /// The subtree of the positions with a zero here.
+    pub(super) left: Link,
+    /// The subtree of the positions with a one here.
+    pub(super) right: Link,
+}
+
+/// The bytes of a page, cut off above the limit: all that the shape depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PageSize(pub(super) u16);
+
+impl PageSize {
+    /// No entry.
+    pub(super) const ZERO: Self = Self(0);
+    /// One entry above the limit.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "1,025 fits into 16 bits, and a constant cannot use try_from"
+    )]
+    pub(super) const OVER: Self = Self(PAGE_BYTES_MAX as u16 + 1);
+
+    /// The size of a page of so many bytes.
+    pub(super) fn of(bytes: usize) -> Self {
+        u16::try_from(bytes).map_or(Self::OVER, |size| Self(size).min(Self::OVER))
+    }
+}
+
+/// Says whether two neighbouring pages of these sizes are one page: the rule of the shape.
+///
+/// They are where all entries fit, or where one side is empty: the other, even a single entry above
+/// the limit, then has no reason to stand deeper.
+pub(super) fn is_one_page(left: PageSize, right: PageSize) -> bool {
+    left == PageSize::ZERO
+        || right == PageSize::ZERO
+        || usize::from(left.0) + usize::from(right.0) <= PAGE_BYTES_MAX
+}
+
+/// Returns the hash of an inner node.
+pub(super) fn branch_hash(left: &Hash, right: &Hash) -> Hash {
+    Hash::of(Context::StateNode, &[&left.0, &right.0])
+}
+
+impl Link {
+    /// Nothing.
+    pub(super) const EMPTY: Self = Self {
+        hash: Hash::ZERO,
+        node: Node::Empty,
+    };
+
+    /// The link to `page`.
+    pub(super) fn page(page: &Page) -> Self {
+        if page.is_empty() {
+            return Self::EMPTY;
+        }
+        Self {
+            hash: page.hash(),
+            node: Node::Page {
+                size: PageSize::of(page.as_bytes().len()),
+            },
+        }
+    }
+
+    /// The link to the inner node over two subtrees.
+    pub(super) fn branch(left: Self, right: Self) -> Self {
+        Self {
+            hash: branch_hash(&left.hash, &right.hash),
+            node: Node::Branch(Arc::new(Branch { left, right })),
+        }
+    }
+
+    /// Returns the bytes of the page, or `None` for an inner node.
+    pub(super) fn page_size(&self) -> Option<PageSize> {
+        match &self.node {
+            Node::Empty => Some(PageSize::ZERO),
+            Node::Page { size } => Some(*size),
+            Node::Branch(_) => None,
+        }
+    }
+
+    /// Returns the hashes beside the way to the page of `position`, from the page up.
+    pub(super) fn siblings(&self, position: &Hash) -> Vec<Hash> {
+        let mut link = self;
+        let mut siblings = Vec::new();
+        while let Node::Branch(branch) = &link.node {
+            let (next, sibling) = if bit(position, siblings.len()) {
+                (&branch.right, &branch.left)
+            } else {
+                (&branch.left, &branch.right)
+            };
+            siblings.push(sibling.hash);
+            link = next;
+        }
+        siblings.reverse();
+        siblings
+    }
+
+    /// Returns the link to the page of `position` and the page's path.
+    pub(super) fn find(&self, position: &Hash) -> (&Self, Path) {
+        let mut link = self;
+        let mut path = Path::ROOT;
+        while let Node::Branch(branch) = &link.node {
+            let right = bit(position, path.depth());
+            path = path.child(right);
+            link = if right { &branch.right } else { &branch.left };
+        }
+        (link, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Branch, PageSize, is_one_page};
+
+    #[test]
+    fn memory_of_a_branch_is_as_documented() {
+        assert_eq!(size_of::<Branch>() + 2 * size_of::<usize>(), 112);
+    }
+
+    #[test]
+    fn pages_join_where_they_fit_or_one_is_empty() {
+        assert!(is_one_page(PageSize(512), PageSize(512)));
+        assert!(!is_one_page(PageSize(512), PageSize(513)));
+        assert!(is_one_page(PageSize::ZERO, PageSize::of(100_000)));
+        assert!(!is_one_page(PageSize(1), PageSize::of(1_024)));
+    }
+}
