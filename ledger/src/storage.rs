@@ -90,8 +90,8 @@ pub trait Storage: View {
     /// Applies `batch` as a whole and returns when it is on the disk.
     ///
     /// # Errors
-    /// Where the disk refuses it or had refused an earlier batch; nothing of this batch is applied
-    /// then.
+    /// Where the disk refuses it, or had refused an earlier one. Whether the batch is there, as a
+    /// whole or not at all, is known only when the storage is opened again.
     fn write(&self, batch: WriteBatch) -> Result<(), StorageError>;
 
     /// Returns the storage as it is now, immutable.

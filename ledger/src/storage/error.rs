@@ -72,6 +72,12 @@ pub enum StorageError {
         /// The newest version this software knows.
         known: u32,
     },
+    /// There is nothing to read: nobody began a ledger in the folder.
+    #[error("there is no ledger in {folder}")]
+    Missing {
+        /// The folder.
+        folder: String,
+    },
     /// A write to a storage that was opened for reading only.
     #[error("the database was opened for reading only")]
     ReadOnly,
@@ -102,7 +108,9 @@ impl StorageError {
             Self::NoSpace { .. } => StorageFault::DiskFull,
             Self::Corrupt { .. } => StorageFault::CorruptData,
             Self::Locked { .. } => StorageFault::FolderLocked,
-            Self::Schema { .. } | Self::ReadOnly => StorageFault::Configuration,
+            Self::Schema { .. } | Self::Missing { .. } | Self::ReadOnly => {
+                StorageFault::Configuration
+            }
         }
     }
 
