@@ -1,0 +1,135 @@
+//! How RocksDB is set up, and why.
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel,
+    Options,
+};
+use starling_ledger::storage::Column;
+
+const MIB: usize = 1 << 20;
+
+/// The log of writes that are not yet in a table, in bytes: a start reads it all, in under a
+/// second. Our choice.
+const WAL_BYTES_MAX: u64 = 64 * MIB as u64;
+
+/// All tables in memory together, in bytes. Our choice: two or three blocks of 10,000 transfers.
+const MEMTABLES_BYTES_MAX: usize = 64 * MIB;
+
+/// RocksDB's own log: files, and bytes of each. Our choice: enough to see what happened last.
+const INFO_LOG_FILES_MAX: usize = 3;
+const INFO_LOG_BYTES_MAX: usize = MIB;
+
+/// The list of files, in bytes, before it is written anew. Our choice: a start reads it all.
+const MANIFEST_BYTES_MAX: usize = 4 * MIB;
+
+/// Bits per key of the filters: one false answer in a hundred (RocksDB wiki, "Bloom Filter").
+const FILTER_BITS: f64 = 10.0;
+
+/// What may differ from one node to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Blocks of tables kept in memory, in bytes, filters and indexes included. Default 64 MiB,
+    /// with which the state was measured (design, "State").
+    pub cache_bytes: usize,
+    /// Files held open. Default 256: a laptop that runs seven nodes has about a thousand each to
+    /// give, and sockets need theirs.
+    pub open_files_max: i32,
+    /// Threads that write tables in the background. Default 2.
+    pub background_jobs_max: i32,
+    /// Disk space kept back for a clean stop, in bytes. Default 8 MiB.
+    pub reserve_bytes: u64,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 * MIB,
+            open_files_max: 256,
+            background_jobs_max: 2,
+            reserve_bytes: 8 * MIB as u64,
+        }
+    }
+}
+
+/// The settings of the whole database.
+pub(crate) fn database(options: &OpenOptions) -> Options {
+    let mut database = Options::default();
+    database.set_paranoid_checks(true);
+    // A record cut off at the very end is a write that never returned. Any other damage is an
+    // error: the default mode would start from an older state and say nothing.
+    database.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    database.set_track_and_verify_wals_in_manifest(true);
+    database.set_max_total_wal_size(WAL_BYTES_MAX);
+    database.set_db_write_buffer_size(MEMTABLES_BYTES_MAX);
+    database.set_max_open_files(options.open_files_max);
+    database.set_max_background_jobs(options.background_jobs_max);
+    database.set_max_manifest_file_size(MANIFEST_BYTES_MAX);
+    database.set_keep_log_file_num(INFO_LOG_FILES_MAX);
+    database.set_max_log_file_size(INFO_LOG_BYTES_MAX);
+    database.set_log_level(LogLevel::Warn);
+    database.set_stats_dump_period_sec(0);
+    database.set_stats_persist_period_sec(0);
+    // Large tables go to the disk bit by bit and not in one burst that a synced write waits for.
+    database.set_bytes_per_sync(MIB as u64);
+    database
+}
+
+/// All columns with their settings, sharing one cache.
+pub(crate) fn columns(options: &OpenOptions) -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(options.cache_bytes);
+    let describe =
+        |column: Column| ColumnFamilyDescriptor::new(column.name(), family(column, &cache));
+    Column::ALL.into_iter().map(describe).collect()
+}
+
+/// What a column is used for, which decides its settings.
+enum Use {
+    /// Read and written at random with every block; small values.
+    Hot,
+    /// The same, and its values do not compress: hashes.
+    HotHashes,
+    /// Written once, read seldom, kept for long.
+    Cold,
+}
+
+const fn usage(column: Column) -> Use {
+    match column {
+        Column::State | Column::Peer | Column::Meta => Use::Hot,
+        Column::PageHash => Use::HotHashes,
+        Column::Header
+        | Column::Body
+        | Column::Certificate
+        | Column::TransactionIndex
+        | Column::AccountHistory => Use::Cold,
+    }
+}
+
+fn family(column: Column, cache: &Cache) -> Options {
+    let mut family = Options::default();
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    // Else their memory would grow with the ledger, outside of the bound.
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_bloom_filter(FILTER_BITS, false);
+    let (block_bytes, memtable_bytes) = match usage(column) {
+        Use::Hot => {
+            family.set_compression_type(DBCompressionType::Lz4);
+            (4 << 10, 32 * MIB)
+        }
+        Use::HotHashes => {
+            family.set_compression_type(DBCompressionType::None);
+            (4 << 10, 16 * MIB)
+        }
+        Use::Cold => {
+            family.set_compression_type(DBCompressionType::Lz4);
+            family.set_bottommost_compression_type(DBCompressionType::Zstd);
+            (16 << 10, 16 * MIB)
+        }
+    };
+    table.set_block_size(block_bytes);
+    family.set_block_based_table_factory(&table);
+    family.set_write_buffer_size(memtable_bytes);
+    family
+}
