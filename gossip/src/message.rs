@@ -2,8 +2,8 @@
 //!
 //! A frame is the [`starling_ledger::codec`] encoding of its lane's enum, so it begins with a `u32`
 //! that names its kind. A kind this release does not know is skipped, so that minor versions
-//! interoperate; a known kind with malformed content is a fault of the peer. `WIRE.md` describes every
-//! message and limit.
+//! interoperate; a known kind with malformed content is a fault of the peer. `WIRE.md` describes
+//! every message and limit.
 //!
 //! # Limits
 //! Each kind has a `MAX_…_BYTES` that is checked before anything is decoded or allocated.

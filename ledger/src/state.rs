@@ -1,17 +1,17 @@
 //! The state: one map from keys to values, and one hash that commits to all of it.
 //!
 //! The commitment is a paged Merkle trie, a function of the content alone. It is a binary trie over
-//! the hashed keys. A subtree whose entries encode to at most [`PAGE_BYTES_MAX`] is a *page*, hashed
-//! over its entries in the order of their keys; a larger one is split by the next bit. A single entry
-//! is a page whatever its size, so that a large value stands alone. Pages are stored; the nodes above
-//! them are kept in memory and rebuilt at start from the stored page hashes.
+//! the hashed keys. A subtree whose entries encode to at most [`PAGE_BYTES_MAX`] is a *page*,
+//! hashed over its entries in the order of their keys; a larger one is split by the next bit. A
+//! single entry is a page whatever its size, so that a large value stands alone. Pages are stored;
+//! the nodes above them are kept in memory and rebuilt at start from the stored page hashes.
 //!
 //! Keys that were ground to begin alike only deepen their corner: a page is at most 256 bits deep,
 //! because two keys with one hash would be a collision of BLAKE3.
 //!
 //! # Invariants
-//! - An inner node never stands over two pages that fit into one, or over an empty page and another:
-//!   entries that are deleted or shrink join subtrees again.
+//! - An inner node never stands over two pages that fit into one, or over an empty page and
+//!   another: entries that are deleted or shrink join subtrees again.
 //! - A [`State`] never changes. Versions share what they have in common.
 //! - Empty page, page and inner node have hashes of three kinds ([`Hash::ZERO`] and two contexts).
 //!

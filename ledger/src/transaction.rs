@@ -140,7 +140,7 @@ pub enum TransactionError {
     Signature,
 }
 
-/// A transaction whose form and signatures were checked. Only [`Transaction::verify`] makes one.
+/// A transaction whose form and signatures were checked. Only [`RawTransaction::verify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTransaction {
     transaction: Transaction,

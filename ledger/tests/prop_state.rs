@@ -22,7 +22,11 @@ fn storage() -> Arc<dyn Storage> {
 }
 
 fn empty() -> State {
-    State::empty(storage().snapshot().unwrap())
+    State::empty(
+        storage()
+            .snapshot()
+            .expect("the engine in memory takes snapshots"),
+    )
 }
 
 fn write(storage: &Arc<dyn Storage>, writes: Vec<StateWrite>) {
@@ -33,7 +37,9 @@ fn write(storage: &Arc<dyn Storage>, writes: Vec<StateWrite>) {
             None => batch.delete(column, key),
         }
     }
-    storage.write(batch).unwrap();
+    storage
+        .write(batch)
+        .expect("the engine in memory takes writes");
 }
 
 fn apply(content: &mut Content, changes: &Changes) {
@@ -50,7 +56,7 @@ fn built_at_once(content: &Content) -> StateUpdate {
         .iter()
         .map(|(key, value)| (key.clone(), Some(value.clone())))
         .collect();
-    empty().update(&changes).unwrap()
+    empty().update(&changes).expect("the pages are all there")
 }
 
 /// Keys from a small set, so that updates meet; values from empty to above a page.

@@ -1,8 +1,8 @@
 //! Pages: the entries of a small subtree of the state, as one string of bytes.
 //!
-//! Each entry is the length of its key (2 bytes), the length of its value (4 bytes), the key and the
-//! value; integers are little-endian. The entries ascend strictly by key. A page is hashed, stored
-//! and proven as these bytes, and read without being copied.
+//! Each entry is the length of its key (2 bytes), the length of its value (4 bytes), the key and
+//! the value; integers are little-endian. The entries ascend strictly by key. A page is hashed,
+//! stored and proven as these bytes, and read without being copied.
 //!
 //! # Invariants
 //! A page has at most [`PAGE_BYTES_MAX`] bytes, or one entry, which may be larger.
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::path::position;
 use crate::hash::{Context, Hash};
 
-/// Most bytes of a page with more than one entry. Design, section 2: 1 KiB, about 8 accounts; larger
-/// pages make each update write more, smaller ones make the trie above them larger.
+/// Most bytes of a page with more than one entry. Design, section 2: 1 KiB, about 8 accounts;
+/// larger pages make each update write more, smaller ones make the trie above them larger.
 pub const PAGE_BYTES_MAX: usize = 1024;
 /// Most bytes of a key. Our choice: keys are a tag and one or two hashes.
 pub const KEY_BYTES_MAX: usize = 256;

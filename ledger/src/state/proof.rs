@@ -4,8 +4,8 @@
 //! its subtree, and the position of the key leads to no other page.
 //!
 //! # Limits
-//! A proof encodes to at most [`PROOF_BYTES_MAX`] and takes at most 257 hashes to check, besides one
-//! per entry of its page.
+//! A proof encodes to at most [`PROOF_BYTES_MAX`] and takes at most 257 hashes to check, besides
+//! one per entry of its page.
 
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
