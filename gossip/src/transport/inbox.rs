@@ -29,7 +29,7 @@ use crate::peer_id::PeerId;
 /// What a waiting frame costs besides its bytes, so that tiny frames are bounded too.
 pub(super) const FRAME_OVERHEAD_BYTES: usize = 64;
 
-/// Returns how many bytes of frames, with [`FRAME_OVERHEAD_BYTES`] for each, may wait on a lane of
+/// Returns how many bytes of frames, with `FRAME_OVERHEAD_BYTES` for each, may wait on a lane of
 /// one link: at least one of the largest.
 pub const fn inbox_bytes_max(lane: Lane) -> usize {
     match lane {
