@@ -29,14 +29,14 @@ impl Pages {
     }
 
     /// These pages, without those at `removed` and with `written` on top.
-    pub(super) fn with(
+    pub(super) fn with<'a>(
         &self,
-        removed: impl Iterator<Item = Path>,
-        written: BTreeMap<Path, Page>,
+        removed: impl Iterator<Item = &'a Path>,
+        written: impl Iterator<Item = (Path, Page)>,
     ) -> Self {
         let mut overlay = BTreeMap::clone(&self.overlay);
         for path in removed {
-            overlay.remove(&path);
+            overlay.remove(path);
         }
         overlay.extend(written);
         Self {
@@ -95,9 +95,9 @@ fn checked(bytes: Option<Vec<u8>>, hash: &Hash) -> Result<Page, StorageError> {
 }
 
 /// Returns what is stored beside a page, from which the trie is rebuilt: its hash and its size.
-pub(super) fn summary(page: &Page) -> Vec<u8> {
+pub(super) fn summary(page: &Page, hash: &Hash) -> Vec<u8> {
     let size = PageSize::of(page.as_bytes().len());
-    [&page.hash().0[..], &size.0.to_le_bytes()[..]].concat()
+    [&hash.0[..], &size.0.to_le_bytes()[..]].concat()
 }
 
 /// Rebuilds the trie from the page hashes of `view`.

@@ -43,7 +43,7 @@ pub(super) struct Update<'a> {
     pages: &'a Pages,
     loaded: BTreeMap<Path, Page>,
     removed: BTreeSet<Path>,
-    written: BTreeMap<Path, Page>,
+    written: BTreeMap<Path, (Page, Hash)>,
 }
 
 impl<'a> Update<'a> {
@@ -88,14 +88,14 @@ impl<'a> Update<'a> {
             writes.push((Column::State, path.to_key(), None));
             writes.push((Column::PageHash, path.to_key(), None));
         }
-        for (path, page) in &self.written {
+        for (path, (page, hash)) in &self.written {
+            let summary = summary(page, hash);
             writes.push((Column::State, path.to_key(), Some(page.as_bytes().to_vec())));
-            writes.push((Column::PageHash, path.to_key(), Some(summary(page))));
+            writes.push((Column::PageHash, path.to_key(), Some(summary)));
         }
-        (
-            self.pages.with(self.removed.into_iter(), self.written),
-            writes,
-        )
+        let written = self.written.into_iter();
+        let written = written.map(|(path, (page, _))| (path, page));
+        (self.pages.with(self.removed.iter(), written), writes)
     }
 
     /// Applies `changes`, all of which lie below `path`, to the subtree there.
@@ -212,7 +212,7 @@ impl<'a> Update<'a> {
             Subtree::Page(page) => {
                 let link = Link::page(&page);
                 if !page.is_empty() {
-                    self.written.insert(path, page);
+                    self.written.insert(path, (page, link.hash));
                 }
                 link
             }
