@@ -1,8 +1,6 @@
 //! Properties of the state: it agrees with a plain map, its root is a function of the content, and
 //! its proofs prove nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
