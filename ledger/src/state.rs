@@ -152,6 +152,20 @@ impl State {
         Ok(values.collect())
     }
 
+    /// Shows every entry to `visit`, in the order of the trie, and so checks every stored page
+    /// against the root.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`] at the first page that is not what the root commits to.
+    pub fn visit(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        let mut show = |page: &page::Page| {
+            for (key, value) in page.entries() {
+                visit(key, value);
+            }
+        };
+        Ok(self.pages.visit(&path::Path::ROOT, &self.trie, &mut show)?)
+    }
+
     /// Proves the value of `key`, or that it has none.
     ///
     /// # Errors

@@ -115,6 +115,9 @@ proptest! {
         for (key, value) in &content {
             prop_assert_eq!(&reopened.get(key).unwrap(), &Some(value.clone()));
         }
+        let mut visited = Content::new();
+        reopened.visit(|key, value| drop(visited.insert(key.to_vec(), value.to_vec()))).unwrap();
+        prop_assert_eq!(&visited, &content);
         let fresh = storage();
         write(&fresh, built_at_once(&content).writes);
         for column in [Column::State, Column::PageHash] {
@@ -242,4 +245,10 @@ fn refuses_page_hashes_that_are_not_those_of_a_trie() {
         write(&store, entries.iter().map(entry).collect());
         assert!(State::open(&store).is_err(), "{entries:?}");
     }
+}
+
+#[test]
+fn versions_may_be_read_from_any_thread() {
+    const fn shared<T: Send + Sync>() {}
+    const { shared::<State>() }
 }

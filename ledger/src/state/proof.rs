@@ -111,3 +111,76 @@ impl<C> Decode<C> for StateProof {
 }
 
 bincode::impl_borrow_decode!(StateProof);
+
+#[cfg(test)]
+mod tests {
+    use super::{PROOF_BYTES_MAX, Page, ProofError, StateProof, branch_hash};
+    use crate::codec::{decode, encode};
+    use crate::hash::Hash;
+    use crate::state::path::{bit, position};
+
+    /// A key whose position begins with this bit.
+    fn key_on(right: bool) -> Vec<u8> {
+        (0u8..=255)
+            .map(|number| vec![number])
+            .find(|key| bit(&position(key), 0) == right)
+            .expect("half of all keys begin so")
+    }
+
+    fn page(key: &[u8]) -> Page {
+        Page::of([(key, &[1; 600][..])].into_iter())
+    }
+
+    #[test]
+    fn an_empty_page_proves_no_absence_under_another_root() {
+        let key = key_on(false);
+        let page = page(&key);
+        let proof = StateProof::new(Page::empty(), vec![]);
+        assert_eq!(proof.verify(&page.hash(), &key), Err(ProofError::Root));
+        let proof = StateProof::new(Page::empty(), vec![page.hash()]);
+        assert_eq!(proof.verify(&page.hash(), &key), Err(ProofError::Root));
+    }
+
+    #[test]
+    fn the_page_of_the_other_side_proves_no_absence() {
+        let (left, right) = (key_on(false), key_on(true));
+        let (here, there) = (page(&left), page(&right));
+        let root = branch_hash(&here.hash(), &there.hash());
+        let proof = StateProof::new(here.clone(), vec![there.hash()]);
+        assert_eq!(proof.verify(&root, &left), Ok(Some(&[1; 600][..])));
+        let proof = StateProof::new(there, vec![here.hash()]);
+        assert_eq!(proof.verify(&root, &left), Err(ProofError::Foreign));
+    }
+
+    /// What a root with hidden entries would need: it is refused although it hashes up to the root.
+    #[test]
+    fn refuses_pages_where_no_state_has_them() {
+        let (left, right) = (key_on(false), key_on(true));
+        let root = branch_hash(&page(&left).hash(), &Hash::ZERO);
+        let proof = StateProof::new(page(&left), vec![Hash::ZERO]);
+        assert_eq!(proof.verify(&root, &left), Err(ProofError::Shape));
+        let root = branch_hash(&page(&right).hash(), &Hash([1; 32]));
+        let proof = StateProof::new(page(&right), vec![Hash([1; 32])]);
+        assert_eq!(proof.verify(&root, &left), Err(ProofError::Foreign));
+    }
+
+    #[test]
+    fn an_inner_node_is_no_page() {
+        let (left, right) = (key_on(false), key_on(true));
+        let (here, there) = (page(&left).hash(), page(&right).hash());
+        let bytes = [here.0, there.0].concat();
+        let encoded = encode(&(bytes, Vec::<Hash>::new()));
+        let decoded = decode::<StateProof, PROOF_BYTES_MAX>(&encoded);
+        let root = branch_hash(&here, &there);
+        assert!(decoded.is_err() || decoded.is_ok_and(|p| p.verify(&root, &left).is_err()));
+    }
+
+    #[test]
+    fn refuses_more_siblings_than_a_hash_has_bits() {
+        for (count, accepted) in [(256, true), (257, false)] {
+            let encoded = encode(&(Vec::<u8>::new(), vec![Hash([1; 32]); count]));
+            let decoded = decode::<StateProof, PROOF_BYTES_MAX>(&encoded);
+            assert_eq!(decoded.is_ok(), accepted, "{count}");
+        }
+    }
+}

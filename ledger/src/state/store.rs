@@ -56,6 +56,26 @@ impl Pages {
         checked(self.view.get(Column::State, &path.to_key())?, &link.hash)
     }
 
+    /// Reads every page below `link`, which stands at `path`, in the order of the trie.
+    pub(super) fn visit(
+        &self,
+        path: &Path,
+        link: &Link,
+        visit: &mut dyn FnMut(&Page),
+    ) -> Result<(), StorageError> {
+        match &link.node {
+            Node::Empty => Ok(()),
+            Node::Page { .. } => {
+                visit(&self.read(path, link)?);
+                Ok(())
+            }
+            Node::Branch(branch) => {
+                self.visit(&path.child(false), &branch.left, visit)?;
+                self.visit(&path.child(true), &branch.right, visit)
+            }
+        }
+    }
+
     /// Reads the pages at ascending `paths` with their hashes, all at once.
     pub(super) fn read_many(
         &self,
