@@ -26,6 +26,10 @@ pub mod vote;
 
 pub mod genesis;
 
-pub mod state;
+pub mod account;
+pub mod record;
+pub mod state_key;
+pub mod supply;
 
+pub mod state;
 pub mod storage;
