@@ -1,7 +1,22 @@
 //! Genesis: the birth document of a network.
 //!
 //! The network id is the hash of the whole document, so that two networks never take each other's
-//! messages for their own.
+//! messages for their own. People write it as TOML, with every rule checked; the state and the
+//! validators that block 1 builds on follow from it. Every field, with its default and the reason
+//! for it, stands in `genesis/README.md`.
+
+mod amount;
+mod birth;
+mod check;
+mod document;
+mod local;
+
+pub use amount::{AmountError, format_amount, parse_amount};
+pub use check::{GENESIS_ACCOUNTS_MAX, GenesisError};
+pub use document::DocumentError;
+pub use local::{
+    LOCAL_ACCOUNTS, LOCAL_BALANCE, LOCAL_STAKE, LOCAL_UNIT, local_account, local_consensus_key,
+};
 
 use bincode::{Decode, Encode};
 
@@ -94,9 +109,24 @@ pub struct GenesisValidator {
     pub stake: Amount,
 }
 
+impl Parameters {
+    /// Returns what is burned for a transaction of `size_bytes` that makes `entries` new entries in
+    /// the state (accounts and records); `None` if that leaves 64 bits.
+    pub fn required_fee(&self, size_bytes: usize, entries: u64) -> Option<Amount> {
+        let bytes = self
+            .fee_per_byte
+            .checked_mul(u64::try_from(size_bytes).ok()?)?;
+        let entries = self.entry_fee.checked_mul(entries)?;
+        self.fee_base.checked_add(bytes)?.checked_add(entries)
+    }
+}
+
 impl Genesis {
     /// Returns the network id.
     pub fn hash(&self) -> Hash {
         Hash::of(Context::Genesis, &[&encode(self)])
     }
 }
+
+#[cfg(test)]
+mod tests;
