@@ -33,3 +33,9 @@ pub mod supply;
 
 pub mod state;
 pub mod storage;
+
+pub mod chain;
+pub mod execution;
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,204 @@
+//! The chain as it is stored: blocks, certificates, indexes and the tip, over any storage.
+//!
+//! A final block arrives as one atomic batch: header, body, certificate, indexes, pages of the
+//! state and the new tip. So block and state cannot part, whenever the machine stops. What was
+//! received is stored in the same bytes: the raw block is the stored header followed by the stored
+//! body, and a final block is that followed by the certificate.
+//!
+//! | column | key | value |
+//! |---|---|---|
+//! | header | 0, height | header |
+//! | header | 1, block hash | height |
+//! | body | height | transactions, evidence, certificate of the parent |
+//! | certificate | height | the certificate seen for this block |
+//! | transaction index | transaction id | height, position |
+//! | account history | account, nonce | transaction id |
+//! | meta | `genesis` | genesis |
+//! | meta | `tip` | height, block hash |
+//!
+//! Heights and nonces in keys are eight bytes, big-endian, so that scans run in their order.
+//!
+//! # Invariants
+//! - Every height from 1 to the tip's has header, body and certificate, and no other height has.
+//! - The state stored is the one after the tip.
+
+mod error;
+mod layout;
+mod reader;
+
+use std::sync::Arc;
+
+pub use error::ChainError;
+pub use reader::{ChainReader, StoredTransaction};
+
+use crate::block::{Block, BlockHash};
+use crate::certificate::CommitCertificate;
+use crate::codec::encode;
+use crate::execution::{Executed, Tip};
+use crate::genesis::Genesis;
+use crate::state::{State, StateUpdate};
+use crate::storage::{Column, Storage, WriteBatch, schema};
+use crate::vote::Height;
+
+/// The chain of one network in one storage.
+#[derive(Clone)]
+pub struct ChainStore {
+    storage: Arc<dyn Storage>,
+    reader: ChainReader,
+}
+
+impl ChainStore {
+    /// Takes a storage, fresh or used.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        let reader = ChainReader::new(Arc::clone(&storage) as _);
+        Self { storage, reader }
+    }
+
+    /// Returns the readers, over what the storage holds at each call.
+    pub const fn read(&self) -> &ChainReader {
+        &self.reader
+    }
+
+    /// Returns the readers over the storage as it is now.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn snapshot(&self) -> Result<ChainReader, ChainError> {
+        Ok(ChainReader::new(self.storage.snapshot()?))
+    }
+
+    /// Begins the chain of `genesis` in a fresh storage; does nothing where it has begun.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherNetwork`] if the storage holds the chain of another genesis,
+    /// [`ChainError::Genesis`] if the genesis is not valid, [`ChainError::Storage`].
+    pub fn init_genesis(&self, genesis: &Genesis) -> Result<(), ChainError> {
+        schema::prepare(self.storage.as_ref())?;
+        if let Some(stored) = self.reader.genesis()? {
+            let (stored, given) = (stored.hash(), genesis.hash());
+            return match stored == given {
+                true => Ok(()),
+                false => Err(ChainError::OtherNetwork { stored, given }),
+            };
+        }
+        genesis.check()?;
+        let mut batch = WriteBatch::new();
+        put_state(&mut batch, &self.birth(genesis)?);
+        batch.put(Column::Meta, layout::GENESIS, encode(genesis));
+        put_tip(&mut batch, 0, BlockHash(genesis.hash()));
+        Ok(self.storage.write(batch)?)
+    }
+
+    /// Returns where the chain goes on: the last final block and the state after it.
+    ///
+    /// Checks that header, certificate and state belong together; the signatures of the certificate
+    /// were checked before it was written.
+    ///
+    /// # Errors
+    /// [`ChainError::NoGenesis`] in a fresh storage; a corrupt [`ChainError::Storage`] if they do
+    /// not belong together.
+    pub fn tip(&self) -> Result<Tip, ChainError> {
+        let reader = self.snapshot()?;
+        let genesis = reader.genesis()?.ok_or(ChainError::NoGenesis)?;
+        let (height, hash) = reader.tip()?.ok_or(ChainError::NoGenesis)?;
+        let state = State::open(&self.storage)?;
+        let validators = genesis.validator_set()?;
+        let mut tip = Tip::genesis(Arc::new(genesis), state, validators);
+        let expected_root = if height == 0 {
+            self.birth(&tip.genesis)?.root
+        } else {
+            let header = reader.final_header(height, &tip.genesis_hash, &tip.validators)?;
+            let root = header.state_root;
+            (tip.height, tip.time_ms) = (height, header.time_ms);
+            tip.hash = header.hash();
+            tip.header = Some(header);
+            root
+        };
+        if tip.hash != hash {
+            return Err(corrupt(Column::Meta, "the tip is not the last block"));
+        }
+        if tip.state.root() != expected_root {
+            let reason = "the state is not the one after the last block";
+            return Err(corrupt(Column::PageHash, reason));
+        }
+        Ok(tip)
+    }
+
+    /// Returns the batch that makes `block` final: what [`ChainStore::append`] writes.
+    ///
+    /// # Errors
+    /// [`ChainError::Mismatch`] if block, effects and certificate are not of one block.
+    pub fn append_batch(
+        block: &Block,
+        executed: &Executed,
+        certificate: &CommitCertificate,
+    ) -> Result<WriteBatch, ChainError> {
+        let (height, hash) = (block.header.height, executed.header_hash);
+        let same = block.header.hash() == hash
+            && block.transactions.len() == executed.transactions.len()
+            && (certificate.height, certificate.block) == (height, hash);
+        if !same {
+            return Err(ChainError::Mismatch { height });
+        }
+        let mut batch = WriteBatch::new();
+        put_state(&mut batch, &executed.state);
+        batch.put(
+            Column::Header,
+            layout::header(height),
+            encode(&block.header),
+        );
+        batch.put(
+            Column::Header,
+            layout::header_of(&hash),
+            layout::number(height),
+        );
+        batch.put(Column::Body, layout::number(height), layout::body(block));
+        batch.put(
+            Column::Certificate,
+            layout::number(height),
+            encode(certificate),
+        );
+        for (index, one) in (0u32..).zip(&executed.transactions) {
+            let place = layout::Place { height, index };
+            batch.put(Column::TransactionIndex, one.id.0.0, encode(&place));
+            let key = layout::history(&one.sender, one.nonce);
+            batch.put(Column::AccountHistory, key, one.id.0.0);
+        }
+        put_tip(&mut batch, height, hash);
+        Ok(batch)
+    }
+
+    /// Writes a batch of [`ChainStore::append_batch`]; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn append(&self, batch: WriteBatch) -> Result<(), ChainError> {
+        Ok(self.storage.write(batch)?)
+    }
+
+    /// Returns the first state of `genesis`.
+    fn birth(&self, genesis: &Genesis) -> Result<StateUpdate, ChainError> {
+        let empty = State::empty(self.storage.snapshot()?);
+        Ok(empty.update(&genesis.state_entries()?)?)
+    }
+}
+
+fn put_state(batch: &mut WriteBatch, update: &StateUpdate) {
+    for (column, key, value) in &update.writes {
+        match value {
+            Some(value) => batch.put(*column, key.clone(), value.clone()),
+            None => batch.delete(*column, key.clone()),
+        }
+    }
+}
+
+fn put_tip(batch: &mut WriteBatch, height: Height, hash: BlockHash) {
+    batch.put(Column::Meta, layout::TIP, encode(&(height, hash)));
+}
+
+fn corrupt(column: Column, reason: &str) -> ChainError {
+    crate::storage::StorageError::corrupt(column, reason).into()
+}
+
+#[cfg(test)]
+mod tests;

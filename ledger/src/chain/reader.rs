@@ -1,0 +1,237 @@
+//! Reading the stored chain.
+
+use std::sync::Arc;
+
+use bincode::Decode;
+
+use super::layout::{self, BlockBody, Place};
+use super::{ChainError, corrupt};
+use crate::address::AccountId;
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockHash, BlockHeader};
+use crate::certificate::CommitCertificate;
+use crate::codec::decode;
+use crate::genesis::Genesis;
+use crate::hash::Hash;
+use crate::merkle::{ListProof, prove};
+use crate::storage::{Column, View};
+use crate::transaction::{Nonce, RawTransaction, TransactionId};
+use crate::validators::ValidatorSet;
+use crate::vote::Height;
+
+/// Readers over a storage or a snapshot of it. Cloning is cheap.
+///
+/// All return `None` for what is not there, and a corrupt [`ChainError::Storage`] for what is
+/// there and not what was written.
+#[derive(Clone)]
+pub struct ChainReader {
+    view: Arc<dyn View>,
+}
+
+/// A final transaction, with the proof that its block holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTransaction {
+    /// The header of its block.
+    pub header: BlockHeader,
+    /// Its position in the block.
+    pub index: u32,
+    /// The transaction.
+    pub raw: RawTransaction,
+    /// Proof that `header` commits to its wire id.
+    pub proof: ListProof,
+}
+
+impl ChainReader {
+    /// Reads from `view`.
+    pub const fn new(view: Arc<dyn View>) -> Self {
+        Self { view }
+    }
+
+    /// Returns the genesis of the chain that is stored.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn genesis(&self) -> Result<Option<Genesis>, ChainError> {
+        self.value::<_, { layout::GENESIS_BYTES_MAX }>(Column::Meta, layout::GENESIS)
+    }
+
+    /// Returns height and hash of the last final block; height 0 is the genesis.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn tip(&self) -> Result<Option<(Height, BlockHash)>, ChainError> {
+        self.value::<_, 64>(Column::Meta, layout::TIP)
+    }
+
+    /// Returns the header at `height`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn header(&self, height: Height) -> Result<Option<BlockHeader>, ChainError> {
+        let key = layout::header(height);
+        let header: Option<BlockHeader> =
+            self.value::<_, { layout::HEADER_BYTES_MAX }>(Column::Header, &key)?;
+        match header {
+            Some(header) if header.height != height => {
+                Err(corrupt(Column::Header, "a header stands at another height"))
+            }
+            header => Ok(header),
+        }
+    }
+
+    /// Returns the height of the final block with this hash.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn height_of(&self, hash: &BlockHash) -> Result<Option<Height>, ChainError> {
+        let bytes = self.view.get(Column::Header, &layout::header_of(hash))?;
+        let bytes = bytes.map(|bytes| <[u8; 8]>::try_from(bytes.as_slice()));
+        bytes
+            .transpose()
+            .map(|bytes| bytes.map(Height::from_be_bytes))
+            .map_err(|_| corrupt(Column::Header, "a height is not eight bytes"))
+    }
+
+    /// Returns the certificate that this node saw for the block at `height`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn certificate(&self, height: Height) -> Result<Option<CommitCertificate>, ChainError> {
+        let key = layout::number(height);
+        self.value::<_, { layout::CERTIFICATE_BYTES_MAX }>(Column::Certificate, &key)
+    }
+
+    /// Returns the encoding of the block at `height`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn raw_block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        let header = self.view.get(Column::Header, &layout::header(height))?;
+        let body = self.view.get(Column::Body, &layout::number(height))?;
+        join(Column::Body, header, body)
+    }
+
+    /// Returns the block at `height`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn block(&self, height: Height) -> Result<Option<Block>, ChainError> {
+        let (header, body) = (self.header(height)?, self.body(height)?);
+        Ok(header.zip(body).map(|(header, body)| Block {
+            header,
+            transactions: body.transactions,
+            evidence: body.evidence,
+            parent_certificate: body.parent_certificate,
+        }))
+    }
+
+    /// Returns the encoding of the [`FinalBlock`](crate::block::FinalBlock) at `height`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn raw_final_block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
+        let block = self.raw_block(height)?;
+        let certificate = self
+            .view
+            .get(Column::Certificate, &layout::number(height))?;
+        join(Column::Certificate, block, certificate)
+    }
+
+    /// Returns a final transaction.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn transaction(&self, id: &TransactionId) -> Result<Option<StoredTransaction>, ChainError> {
+        let place = self.value::<Place, 64>(Column::TransactionIndex, &id.0.0)?;
+        let Some(Place { height, index }) = place else {
+            return Ok(None);
+        };
+        let missing = || corrupt(Column::Body, "an indexed transaction is not in its block");
+        let header = self.header(height)?.ok_or_else(missing)?;
+        let body = self.body(height)?.ok_or_else(missing)?;
+        let position = usize::try_from(index).map_err(|_| missing())?;
+        let raw = body.transactions.get(position).ok_or_else(missing)?;
+        let ids: Vec<_> = body
+            .transactions
+            .iter()
+            .map(|raw| raw.wire_id().0)
+            .collect();
+        let proof = prove(&ids, position)
+            .filter(|proof| proof.verify(&header.transaction_root, &raw.wire_id().0))
+            .ok_or_else(missing)?;
+        Ok(Some(StoredTransaction {
+            header,
+            index,
+            raw: raw.clone(),
+            proof,
+        }))
+    }
+
+    /// Returns the id of the transaction that `account` made with `nonce`.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn transaction_of(
+        &self,
+        account: &AccountId,
+        nonce: Nonce,
+    ) -> Result<Option<TransactionId>, ChainError> {
+        let key = layout::history(account, nonce);
+        self.value::<_, 32>(Column::AccountHistory, &key)
+    }
+
+    /// Returns the header at `height`, having checked that its certificate is of it, names enough
+    /// power, and that it is of this network and these validators.
+    pub(super) fn final_header(
+        &self,
+        height: Height,
+        genesis: &Hash,
+        validators: &ValidatorSet,
+    ) -> Result<BlockHeader, ChainError> {
+        let missing = |column| corrupt(column, "the last block is incomplete");
+        let header = self.header(height)?;
+        let header = header.ok_or_else(|| missing(Column::Header))?;
+        let certificate = self.certificate(height)?;
+        let certificate = certificate.ok_or_else(|| missing(Column::Certificate))?;
+        let power = certificate.signed_power(validators).unwrap_or_default();
+        if (certificate.height, certificate.block) != (height, header.hash())
+            || !validators.is_quorum(power)
+        {
+            let reason = "the last certificate does not certify the last block";
+            return Err(corrupt(Column::Certificate, reason));
+        }
+        if header.genesis != *genesis || header.next_validators_hash != validators.hash() {
+            let reason = "the last block is of another network or other validators";
+            return Err(corrupt(Column::Header, reason));
+        }
+        Ok(header)
+    }
+
+    fn body(&self, height: Height) -> Result<Option<BlockBody>, ChainError> {
+        self.value::<_, BLOCK_BYTES_MAX>(Column::Body, &layout::number(height))
+    }
+
+    fn value<T: Decode<()>, const LIMIT: usize>(
+        &self,
+        column: Column,
+        key: &[u8],
+    ) -> Result<Option<T>, ChainError> {
+        let bytes = self.view.get(column, key)?;
+        bytes
+            .map(|bytes| decode::<_, LIMIT>(&bytes))
+            .transpose()
+            .map_err(|error| corrupt(column, &error.to_string()))
+    }
+}
+
+/// Joins two parts that are stored together.
+fn join(
+    column: Column,
+    first: Option<Vec<u8>>,
+    second: Option<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, ChainError> {
+    match (first, second) {
+        (Some(first), Some(second)) => Ok(Some([first, second].concat())),
+        (None, None) => Ok(None),
+        _ => Err(corrupt(column, "a block is incomplete")),
+    }
+}

@@ -1,0 +1,282 @@
+//! What a block does: the rules by which transactions change the state, and by which a block is
+//! valid.
+//!
+//! Two entry points, both pure and sequential, over the immutable state of a [`Tip`]: [`build`]
+//! makes a block of what applies, [`execute`] checks somebody else's and applies it. Both go
+//! through the same code for each transaction, so a block that was built executes.
+//!
+//! # A transaction
+//! It applies, or it does not and leaves no trace; all its actions succeed, or none. In this order:
+//! 1. The block's time is at most `expires_at_ms`.
+//! 2. The sender exists, and the hash of the authority is the one its account stores.
+//! 3. The nonce is the account's. It grows by one, and the account's history takes in the id.
+//! 4. The fee that was offered leaves the account. What follows has the rest to spend.
+//! 5. The actions, one after the other.
+//!    - `Transfer`: the amount is not zero (a transfer of nothing is refused) and the sender holds
+//!      it. A receiver without an account gets one, which is a new entry. A transfer to oneself
+//!      needs the amount and changes nothing.
+//!    - `Record`: a new entry, refused where this sender has one of this digest.
+//!    - `SetAuthority`, `Bond`, `Unbond`, `Unjail` are refused by [`ApplyError::NotYet`].
+//! 6. The fee offered covers `fee_base + fee_per_byte × size + entry_fee × new entries`. That part
+//!    is burned; the rest is the proposer's.
+//!
+//! # A block
+//! Effects come in the order: transactions, fees, evidence, presence, releases, next validators.
+//! Today the last four change nothing: blocks with evidence are refused by
+//! [`BlockError::EvidenceNotYet`], and the validators of the genesis sign every block. The
+//! proposer gets the sum of what was offered above the burned parts once, after the last
+//! transaction, so it cannot spend it in the same block.
+//!
+//! Nobody pays for a proposer's account: the genesis gives one to each of its validators, only an
+//! account can bond, and accounts are never deleted. Should there be none all the same, its part is
+//! burned.
+//!
+//! # Invariants
+//! - Balances, stakes and burned fees sum up to the supply of the genesis after every transaction.
+//! - No clock is read: a block's validity is a function of its parent and its bytes.
+
+mod admission;
+mod apply;
+mod block_rules;
+mod error;
+mod journal;
+mod tip;
+
+use std::sync::Arc;
+
+pub use admission::{Admission, MAX_NONCE_GAP, check_against_account};
+pub use error::{ApplyError, BlockError};
+pub use tip::Tip;
+
+use self::apply::Application;
+use crate::account::Account;
+use crate::address::AccountId;
+use crate::block::{Block, BlockHash, BlockHeader, PROTOCOL_VERSION};
+use crate::certificate::CommitCertificate;
+use crate::hash::Hash;
+use crate::keys::SignatureScheme;
+use crate::merkle::list_root;
+use crate::state::StateUpdate;
+use crate::transaction::{
+    Amount, Nonce, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
+};
+use crate::validators::ValidatorSet;
+use crate::vote::Round;
+
+/// What a block did, before it is final: nothing of it is stored yet.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The block.
+    pub header_hash: BlockHash,
+    /// The state after it, and what to write if it becomes final.
+    pub state: StateUpdate,
+    /// The accounts it changed, ascending, as they are after it.
+    pub touched: Vec<(AccountId, Account)>,
+    /// Its transactions, in order.
+    pub transactions: Vec<AppliedTransaction>,
+    /// Where the fees went.
+    pub fees: BlockFees,
+    /// The validators that sign the next block.
+    pub next_validators: Arc<ValidatorSet>,
+}
+
+/// A transaction that took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedTransaction {
+    /// What the user meant.
+    pub id: TransactionId,
+    /// What travelled.
+    pub wire_id: WireId,
+    /// Whose it was.
+    pub sender: AccountId,
+    /// The sender's running number.
+    pub nonce: Nonce,
+}
+
+/// Where the fees of a block went, base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockFees {
+    /// Burned.
+    pub burned: Amount,
+    /// Credited to the proposer.
+    pub proposer: Amount,
+}
+
+/// How [`execute`] checks signatures.
+#[derive(Clone, Copy)]
+pub struct Checks<'a> {
+    /// The scheme of the network.
+    pub scheme: &'a dyn SignatureScheme,
+    /// Verifies a transaction of this network, or knows that it did before.
+    pub transaction: &'a TransactionCheck<'a>,
+    /// The hash of a certificate of the parent whose signatures the caller has verified itself:
+    /// they are not verified again if the block carries that very one.
+    pub verified_certificate: Option<Hash>,
+}
+
+/// A way to verify a transaction; a node answers it from its memo where it can.
+pub type TransactionCheck<'a> =
+    dyn Fn(&RawTransaction) -> Result<Arc<VerifiedTransaction>, TransactionError> + 'a;
+
+/// What a proposer decides about its block.
+#[derive(Clone, Debug)]
+pub struct BlockPlan<'a> {
+    /// The round it is made in.
+    pub round: Round,
+    /// The proposer's clock, milliseconds since 1970; the block's time is never at or before its
+    /// parent's.
+    pub clock_ms: u64,
+    /// What may go in, in this order.
+    pub candidates: &'a [Arc<VerifiedTransaction>],
+    /// The certificate of the parent; `None` for block 1.
+    pub parent_certificate: Option<CommitCertificate>,
+    /// How much may go in; the limits of the network hold beside it.
+    pub limits: BlockLimits,
+}
+
+/// How much goes into a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLimits {
+    /// Most bytes of its transactions.
+    pub bytes_max: u32,
+    /// Most transactions.
+    pub transactions_max: u32,
+}
+
+/// A block that was made here.
+#[derive(Clone, Debug)]
+pub struct BuiltBlock {
+    /// The block.
+    pub block: Block,
+    /// What it does.
+    pub executed: Executed,
+    /// Candidates that do not apply, and why. What is neither here nor in the block did not fit.
+    pub skipped: Vec<(WireId, ApplyError)>,
+}
+
+/// Makes the block after `parent` out of the candidates that apply.
+///
+/// The proposer named is the one whose turn it is in that round. Evidence stays out of blocks as
+/// long as [`execute`] refuses it.
+///
+/// # Errors
+/// [`BlockError::Time`] if no later time can be written, the errors of reading the state, and what
+/// is wrong with the certificate; the signatures in it are not checked.
+pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError> {
+    let earliest = parent.time_ms.checked_add(1).ok_or(BlockError::Time {
+        parent_ms: parent.time_ms,
+        found_ms: parent.time_ms,
+    })?;
+    let time_ms = plan.clock_ms.max(earliest);
+    block_rules::check_certificate_form(parent, plan.parent_certificate.as_ref())?;
+    let mut application = Application::new(parent, time_ms)?;
+    let mut chosen = Vec::new();
+    let mut skipped = Vec::new();
+    let mut room = plan.limits.within(parent);
+    for candidate in plan.candidates {
+        let Some(left) = room.after(candidate.size_bytes()) else {
+            break;
+        };
+        match application.apply(candidate)? {
+            Ok(()) => {
+                room = left;
+                chosen.push(candidate.raw().clone());
+            }
+            Err(error) => skipped.push((candidate.wire_id(), error)),
+        }
+    }
+    let proposer = parent.proposer(plan.round);
+    let outcome = application.seal(&proposer)?;
+    let ids: Vec<_> = outcome
+        .transactions
+        .iter()
+        .map(|one| one.wire_id.0)
+        .collect();
+    let header = BlockHeader {
+        version: PROTOCOL_VERSION,
+        upgrade_signal: PROTOCOL_VERSION,
+        genesis: parent.genesis_hash,
+        height: parent.next_height()?,
+        round: plan.round,
+        parent: parent.hash,
+        time_ms,
+        proposer,
+        transaction_root: list_root(&ids),
+        transaction_count: u32::try_from(ids.len()).expect("a block holds 10,000 at most"),
+        state_root: outcome.state.root,
+        validators_hash: parent.validators.hash(),
+        next_validators_hash: parent.validators.hash(),
+        evidence_root: list_root(&[]),
+        evidence_count: 0,
+        parent_certificate_hash: Block::certificate_hash(plan.parent_certificate.as_ref()),
+    };
+    let executed = outcome.executed(header.hash());
+    let block = Block {
+        header,
+        transactions: chosen,
+        evidence: Vec::new(),
+        parent_certificate: plan.parent_certificate,
+    };
+    Ok(BuiltBlock {
+        block,
+        executed,
+        skipped,
+    })
+}
+
+/// Checks every rule of `block` as the child of `parent`, and applies it.
+///
+/// # Errors
+/// [`BlockError`] names the first broken rule; [`BlockError::is_deterministic`] tells a bad block
+/// from a disk that cannot be read.
+pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Executed, BlockError> {
+    let header = &block.header;
+    block_rules::check_header(parent, header)?;
+    let wire_ids = block_rules::check_transactions(parent, block)?;
+    block_rules::check_evidence(block, checks.scheme)?;
+    block_rules::check_certificate(parent, block, checks)?;
+    let mut application = Application::new(parent, header.time_ms)?;
+    for (index, (raw, wire_id)) in block.transactions.iter().zip(wire_ids).enumerate() {
+        let verified =
+            (checks.transaction)(raw).map_err(|error| BlockError::Transaction { index, error })?;
+        assert_eq!(
+            verified.wire_id(),
+            wire_id,
+            "the check answers for what it was asked"
+        );
+        application
+            .apply(&verified)?
+            .map_err(|error| BlockError::Apply { index, error })?;
+    }
+    let outcome = application.seal(&header.proposer)?;
+    if outcome.state.root != header.state_root {
+        return Err(BlockError::StateRoot {
+            expected: outcome.state.root,
+            found: header.state_root,
+        });
+    }
+    Ok(outcome.executed(header.hash()))
+}
+
+impl BlockLimits {
+    /// Returns the smaller of these limits and those of the network.
+    fn within(self, parent: &Tip) -> Self {
+        let parameters = &parent.genesis.parameters;
+        Self {
+            bytes_max: self.bytes_max.min(parameters.block_bytes_max),
+            transactions_max: self.transactions_max.min(parameters.block_transactions_max),
+        }
+    }
+
+    /// Returns the room that is left after one more transaction, if it fits.
+    fn after(self, size_bytes: usize) -> Option<Self> {
+        let size_bytes = u32::try_from(size_bytes).ok()?;
+        Some(Self {
+            bytes_max: self.bytes_max.checked_sub(size_bytes)?,
+            transactions_max: self.transactions_max.checked_sub(1)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Applying transactions, one after the other, and sealing what they did.
+
+use std::sync::Arc;
+
+use super::journal::Journal;
+use super::{AppliedTransaction, ApplyError, BlockError, BlockFees, Executed, Tip};
+use crate::account::Account;
+use crate::address::AccountId;
+use crate::block::BlockHash;
+use crate::genesis::Parameters;
+use crate::hash::Hash;
+use crate::record::Record;
+use crate::state::{State, StateUpdate};
+use crate::state_key::StateKey;
+use crate::supply::Totals;
+use crate::transaction::{Action, Amount, VerifiedTransaction};
+use crate::validators::ValidatorSet;
+use crate::vote::Height;
+
+/// A block in the making.
+pub(super) struct Application<'a> {
+    parameters: &'a Parameters,
+    state: &'a State,
+    validators: &'a Arc<ValidatorSet>,
+    height: Height,
+    time_ms: u64,
+    journal: Journal<'a>,
+    applied: Vec<AppliedTransaction>,
+    fees: BlockFees,
+}
+
+/// What a block did, before its header is known.
+pub(super) struct Outcome {
+    pub(super) state: StateUpdate,
+    pub(super) transactions: Vec<AppliedTransaction>,
+    touched: Vec<(AccountId, Account)>,
+    fees: BlockFees,
+    next_validators: Arc<ValidatorSet>,
+}
+
+/// Why a transaction stopped: it does not apply, or the state cannot be read.
+enum Stop {
+    Refused(ApplyError),
+    Failed(BlockError),
+}
+
+impl From<ApplyError> for Stop {
+    fn from(error: ApplyError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<BlockError> for Stop {
+    fn from(error: BlockError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<'a> Application<'a> {
+    /// Starts the child of `parent` with this time.
+    pub(super) fn new(parent: &'a Tip, time_ms: u64) -> Result<Self, BlockError> {
+        Ok(Self {
+            parameters: &parent.genesis.parameters,
+            state: &parent.state,
+            validators: &parent.validators,
+            height: parent.next_height()?,
+            time_ms,
+            journal: Journal::new(&parent.state),
+            applied: Vec::new(),
+            fees: BlockFees::default(),
+        })
+    }
+
+    /// Applies one transaction; one that does not apply changes nothing.
+    ///
+    /// The outer error is a state that cannot be read.
+    pub(super) fn apply(
+        &mut self,
+        transaction: &VerifiedTransaction,
+    ) -> Result<Result<(), ApplyError>, BlockError> {
+        self.journal.mark();
+        match self.run(transaction) {
+            Ok(fees) => {
+                self.fees = fees;
+                self.applied.push(AppliedTransaction {
+                    id: transaction.id(),
+                    wire_id: transaction.wire_id(),
+                    sender: transaction.sender(),
+                    nonce: transaction.body().nonce,
+                });
+                Ok(Ok(()))
+            }
+            Err(stop) => {
+                self.journal.roll_back();
+                match stop {
+                    Stop::Refused(error) => Ok(Err(error)),
+                    Stop::Failed(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Credits the proposer, counts what was burned, and computes the state after the block.
+    pub(super) fn seal(mut self, proposer: &AccountId) -> Result<Outcome, BlockError> {
+        self.journal.mark();
+        self.credit_proposer(proposer)?;
+        let (touched, mut changes) = self.journal.finish();
+        if self.fees.burned > 0 {
+            let bytes = self.state.get(&StateKey::totals())?;
+            let mut totals = Totals::from_bytes(&bytes.ok_or(BlockError::NoTotals)?)?;
+            totals.burned = totals
+                .burned
+                .checked_add(self.fees.burned)
+                .expect("what is burned was part of the supply, which fits");
+            changes.insert(StateKey::totals(), Some(totals.to_bytes()));
+        }
+        Ok(Outcome {
+            state: self.state.update(&changes)?,
+            transactions: self.applied,
+            touched,
+            fees: self.fees,
+            next_validators: Arc::clone(self.validators),
+        })
+    }
+
+    fn credit_proposer(&mut self, proposer: &AccountId) -> Result<(), BlockError> {
+        let part = self.fees.proposer;
+        if part == 0 {
+            return Ok(());
+        }
+        if let Some(mut account) = self.journal.account(proposer)? {
+            account.balance = account
+                .balance
+                .checked_add(part)
+                .expect("what is credited was part of the supply, which fits");
+            return self.journal.set_account(*proposer, account);
+        }
+        self.fees = BlockFees {
+            burned: self
+                .fees
+                .burned
+                .checked_add(part)
+                .expect("all fees were part of the supply, which fits"),
+            proposer: 0,
+        };
+        Ok(())
+    }
+
+    /// Runs a transaction; returns the fees of the block with its own.
+    fn run(&mut self, transaction: &VerifiedTransaction) -> Result<BlockFees, Stop> {
+        let body = transaction.body();
+        let expires_at_ms = body.expires_at_ms;
+        if self.time_ms > expires_at_ms {
+            let time_ms = self.time_ms;
+            return Err(ApplyError::Expired {
+                expires_at_ms,
+                time_ms,
+            }
+            .into());
+        }
+        let sender = transaction.sender();
+        let account = self.journal.account(&sender)?;
+        let account = charged(&account.ok_or(ApplyError::UnknownSender)?, transaction)?;
+        self.journal.set_account(sender, account)?;
+        let mut entries = 0u64;
+        for action in &body.actions {
+            // At most 16 actions, each of which makes one entry at the most.
+            entries += u64::from(self.act(&sender, action)?);
+        }
+        let required = self
+            .parameters
+            .required_fee(transaction.size_bytes(), entries)
+            .ok_or(ApplyError::SupplyOverflow)?;
+        let offered = body.fee;
+        let tip = offered
+            .checked_sub(required)
+            .ok_or(ApplyError::Fee { offered, required })?;
+        let sum =
+            |one: Amount, other: Amount| one.checked_add(other).ok_or(ApplyError::SupplyOverflow);
+        Ok(BlockFees {
+            burned: sum(self.fees.burned, required)?,
+            proposer: sum(self.fees.proposer, tip)?,
+        })
+    }
+
+    /// Runs one action; returns whether it made an entry.
+    fn act(&mut self, sender: &AccountId, action: &Action) -> Result<bool, Stop> {
+        match action {
+            Action::Transfer { to, amount } => self.transfer(sender, to, *amount),
+            Action::Record { digest, note } => self.record(sender, digest, note),
+            Action::SetAuthority { .. } => Err(not_yet("SetAuthority")),
+            Action::Bond { .. } => Err(not_yet("Bond")),
+            Action::Unbond { .. } => Err(not_yet("Unbond")),
+            Action::Unjail => Err(not_yet("Unjail")),
+        }
+    }
+
+    fn transfer(&mut self, from: &AccountId, to: &AccountId, amount: Amount) -> Result<bool, Stop> {
+        if amount == 0 {
+            return Err(ApplyError::ZeroAmount.into());
+        }
+        let mut payer = self
+            .journal
+            .account(from)?
+            .ok_or(ApplyError::UnknownSender)?;
+        payer.balance = payer
+            .balance
+            .checked_sub(amount)
+            .ok_or_else(|| ApplyError::funds(&payer, u128::from(amount)))?;
+        self.journal.set_account(*from, payer)?;
+        // Read after the debit, so that a transfer to oneself gives back what it took.
+        let receiver = self.journal.account(to)?;
+        let credited = match receiver {
+            None => Account::new(to, amount),
+            Some(mut account) => {
+                let balance = account.balance.checked_add(amount);
+                account.balance = balance.ok_or(ApplyError::SupplyOverflow)?;
+                account
+            }
+        };
+        self.journal.set_account(*to, credited)?;
+        Ok(receiver.is_none())
+    }
+
+    fn record(&mut self, sender: &AccountId, digest: &Hash, note: &str) -> Result<bool, Stop> {
+        if self.journal.has_record(sender, digest)? {
+            return Err(ApplyError::RecordExists { digest: *digest }.into());
+        }
+        let record = Record {
+            height: self.height,
+            time_ms: self.time_ms,
+            note: note.to_owned(),
+        };
+        self.journal.add_record(*sender, *digest, record);
+        Ok(true)
+    }
+}
+
+impl Outcome {
+    /// Names the block that did it.
+    pub(super) fn executed(self, header_hash: BlockHash) -> Executed {
+        Executed {
+            header_hash,
+            state: self.state,
+            touched: self.touched,
+            transactions: self.transactions,
+            fees: self.fees,
+            next_validators: self.next_validators,
+        }
+    }
+}
+
+/// Checks authority and nonce; returns the account with nonce, history and fee accounted for.
+fn charged(account: &Account, transaction: &VerifiedTransaction) -> Result<Account, ApplyError> {
+    let body = transaction.body();
+    if transaction.transaction().authority.hash() != account.authority {
+        return Err(ApplyError::Authority);
+    }
+    let (expected, found) = (account.nonce, body.nonce);
+    if expected != found {
+        return Err(ApplyError::Nonce { expected, found });
+    }
+    let balance = account.balance.checked_sub(body.fee);
+    Ok(Account {
+        nonce: expected.checked_add(1).ok_or(ApplyError::NonceExhausted)?,
+        balance: balance.ok_or_else(|| ApplyError::funds(account, u128::from(body.fee)))?,
+        authority: account.authority,
+        history: Account::history_after(&account.history, &transaction.id()),
+    })
+}
+
+fn not_yet(action: &'static str) -> Stop {
+    Stop::Refused(ApplyError::NotYet { action })
+}

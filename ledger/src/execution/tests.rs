@@ -1,0 +1,3 @@
+//! Each rule of transactions and blocks.
+
+mod transactions;
