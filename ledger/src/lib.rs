@@ -36,6 +36,7 @@ pub mod storage;
 
 pub mod chain;
 pub mod execution;
+pub mod light;
 
 #[cfg(test)]
 mod fixture;
