@@ -10,7 +10,8 @@
 //! [`Admission`] are asked; nothing of ours is said to a stranger before.
 //!
 //! # Left to the core
-//! - *Hello*: a link is up once the peer's first frame on the consensus lane has come.
+//! - *Hello*: a link is up once the peer's first frame on the consensus lane has come; how long to
+//!   wait for it.
 //! - *Ping with a deadline*: QUIC's own keep-alive holds a link to a peer that never reads.
 //! - *Two links to one peer*, after simultaneous dials: both are reported, the core ends one.
 //! - *What to leave out* when [`Transport::send`] says that a lane is full.
@@ -22,8 +23,8 @@
 //!
 //! # Limits
 //! 64 links in all ([`TransportLimits`]). A link whose peer neither reads nor stops sending costs
-//! at most: 5.5 MiB inside QUIC, 17.1 MiB in send queues (frames that wait on several links are in
-//! memory once), 8.5 MiB in the inbox and as much in partial frames, each for 30 s at most.
+//! at most: 5.5 MiB inside QUIC, 17.2 MiB in send queues (frames that wait on several links are in
+//! memory once) until the write deadline, and 8.4 MiB of frames in the inbox and on their way to it.
 //!
 //! # Source
 //! RFC 9000 and 9001 (QUIC), RFC 8446 (TLS 1.3), RFC 7250 (raw public keys), RFC 8410 (ed25519 in

@@ -12,7 +12,8 @@
 //!   buried under news of links that come and go.
 //!
 //! # Limits
-//! Per link: [`inbox_bytes_max`] on each lane, 8.5 MiB in all, and one partial frame per lane.
+//! Per link: [`inbox_bytes_max`] on each lane, 8.4 MiB in all. A frame takes its room when its
+//! header has come, so partial frames are part of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! What waits to be written on one lane of one link.
 //!
 //! # Limits
-//! At most [`MAX_QUEUED_FRAMES`] frames and [`queued_bytes_max`] bytes a lane, in all 17.3 MiB a
+//! At most [`MAX_QUEUED_FRAMES`] frames and [`queued_bytes_max`] bytes a lane, in all 17.2 MiB a
 //! link. Frames are shared between links, so a block that waits on every link is in memory once.
 
 use std::collections::VecDeque;

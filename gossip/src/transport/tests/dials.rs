@@ -261,3 +261,11 @@ async fn a_second_node_on_the_same_port_is_told_that_it_is_in_use() {
         .expect_err("taken");
     assert!(matches!(error, BindError::InUse { address } if address == taken));
 }
+
+#[tokio::test]
+async fn who_has_to_prove_its_address_first_gets_in() {
+    let mut a = node(1);
+    let mut b = node_with(2, |config| config.limits.prove_address_above = 0);
+    connect(&mut a, &mut b).await;
+    assert_eq!(b.transport.stats().proofs_asked, 1);
+}

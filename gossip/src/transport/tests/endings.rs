@@ -59,7 +59,7 @@ async fn dropping_the_transport_ends_its_links() {
     within(async { while events.next().await.is_some() {} }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn two_hundred_links_that_come_and_go_leave_nothing_behind() {
     const AT_ONCE: usize = 20;
     let (mut a, mut b) = (node(1), node(2));
@@ -112,4 +112,24 @@ async fn a_node_that_nobody_listens_to_keeps_nothing() {
     until(|| transport.stats().lanes[Lane::Consensus].frames_in == 1).await;
     a.transport.disconnect(at_a, "bye");
     until(|| transport.stats().tasks == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_was_said_before_leaving_is_heard_however_threads_run() {
+    let (mut a, mut b) = (node(1), node(2));
+    for round in 0..50_u8 {
+        let (at_a, at_b) = connect(&mut a, &mut b).await;
+        let words = Bytes::from(vec![round; 1 + usize::from(round) * 50]);
+        for _ in 0..3 {
+            a.transport
+                .send(at_a, Lane::Consensus, words.clone())
+                .expect("room");
+        }
+        a.transport.disconnect(at_a, "done");
+        for _ in 0..3 {
+            assert_eq!(b.frame().await, (at_b, Lane::Consensus, words.clone()));
+        }
+        assert_eq!(b.disconnected().await, remote("done"));
+        a.disconnected().await;
+    }
 }

@@ -14,16 +14,17 @@ fn fill(node: &Node, link: LinkId, lane: Lane, size: usize) -> usize {
         .count()
 }
 
-/// Sends on a lane for as long as the peer takes anything.
+/// Sends on a lane until the peer takes nothing more for a while.
 async fn saturate(node: &Node, link: LinkId, lane: Lane, size: usize) {
-    let sent = || node.transport.stats().lanes[lane].frames_out;
-    loop {
-        let before = sent();
-        fill(node, link, lane, size);
-        sleep(Duration::from_millis(100)).await;
-        if sent() == before {
-            return;
-        }
+    const QUIET_ROUNDS: usize = 4;
+    let mut quiet = 0;
+    while quiet < QUIET_ROUNDS {
+        quiet = if fill(node, link, lane, size) == 0 {
+            quiet + 1
+        } else {
+            0
+        };
+        sleep(Duration::from_millis(40)).await;
     }
 }
 
