@@ -34,6 +34,27 @@ async fn the_last_words_arrive_before_the_end() {
 }
 
 #[tokio::test]
+async fn what_had_arrived_is_heard_even_if_the_core_is_slow() {
+    let (mut a, mut b) = (node(1), node(2));
+    let (at_a, _) = connect(&mut a, &mut b).await;
+    // More than the inbox has room for, less than QUIC's window.
+    let words = Bytes::from(vec![7; 60 << 10]);
+    for _ in 0..6 {
+        a.transport
+            .send(at_a, Lane::Consensus, words.clone())
+            .expect("room");
+    }
+    a.transport.disconnect(at_a, "done");
+    a.disconnected().await;
+    // Only then does b's core take anything, and its reader is held up meanwhile.
+    until(|| b.transport.stats().lanes[Lane::Consensus].frames_in > 0).await;
+    for _ in 0..6 {
+        assert_eq!(b.frame().await.2, words);
+    }
+    assert_eq!(b.disconnected().await, remote("done"));
+}
+
+#[tokio::test]
 async fn closing_tells_the_peers_and_ends_the_events() {
     let (mut a, mut b) = (node(1), node(2));
     connect(&mut a, &mut b).await;

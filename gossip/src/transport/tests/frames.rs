@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::raw_peer::{RawPeer, framed};
 use super::*;
+use crate::transport::lanes::exchange_lanes;
 
 fn frames_of(lane: Lane) -> Vec<Bytes> {
     let sizes = [1, 100, 8 << 10, (8 << 10) + 1, lane.frame_bytes_max(), 7];
@@ -73,6 +74,20 @@ async fn how_writes_are_cut_makes_no_difference() {
         for body in bodies {
             assert_eq!(&node.frame().await.2[..], body, "{piece_bytes}");
         }
+    }
+}
+
+#[tokio::test]
+async fn each_lane_is_sent_by_its_urgency() {
+    let node = node(1);
+    let connection = within(RawPeer::new(2).dial(&node))
+        .await
+        .expect("the node listens");
+    let lanes = within(exchange_lanes(&connection))
+        .await
+        .expect("both open their lanes");
+    for (lane, stream) in lanes.send.iter() {
+        assert_eq!(stream.priority(), Ok(lane.priority().into()), "{lane}");
     }
 }
 
