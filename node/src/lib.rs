@@ -1,1 +1,3 @@
-//! Placeholder.
+//! How a peer lives: mempool, consensus, HTTP interface, runtime.
+
+pub mod consensus;

@@ -1,0 +1,477 @@
+//! Admission: what a message must pass before the store, the neighbours and the engine see it.
+//!
+//! Cheap checks come first: height, membership, round, novelty; then the signature, once. What is of the
+//! next height waits, within a quota per validator, until that height is started; what is of the last one
+//! still completes its certificate and its evidence. A message that is merely of the wrong time or set is
+//! dropped without blame: honest neighbours may see another state than this node.
+//!
+//! # Limits
+//! [`EARLY_QUOTA`] messages of the next height per validator.
+
+use std::collections::BTreeMap;
+
+use starling_gossip::message::{ConsensusMessage, PolkaCertificate, RoundCertificate, SkipKind};
+use starling_gossip::{Instant, PeerId};
+use starling_ledger::keys::PublicKey;
+use starling_ledger::validators::ValidatorSet;
+use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, Vote, VoteType};
+
+use super::engine::{self, MAX_ROUNDS_AHEAD};
+use super::guard::{GuardError, OwnMessage};
+use super::vote_store::{MAX_ROUNDS_KEPT, VoteStore};
+use super::{Action, Consensus, ConsensusEvent, ConsensusFault, SpectatorReason};
+
+/// Messages of the next height kept per validator: proposal and votes of two rounds.
+const EARLY_QUOTA: usize = 6;
+
+/// Signed messages of the next height.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Early {
+    height: Height,
+    messages: BTreeMap<PublicKey, Vec<ConsensusMessage>>,
+}
+
+impl Early {
+    /// Keeps a message of a member, if it is new and within the quota.
+    fn keep(&mut self, height: Height, key: PublicKey, message: &ConsensusMessage) -> bool {
+        if self.height != height {
+            self.height = height;
+            self.messages.clear();
+        }
+        let kept = self.messages.entry(key).or_default();
+        let wanted = kept.len() < EARLY_QUOTA && !kept.contains(message);
+        if wanted {
+            kept.push(message.clone());
+        }
+        wanted
+    }
+
+    /// Says whether a message need not be checked again, because it is kept or would not be.
+    fn is_full(&self, height: Height, key: &PublicKey, message: &ConsensusMessage) -> bool {
+        let kept = self.messages.get(key).filter(|_| self.height == height);
+        kept.is_some_and(|kept| kept.len() >= EARLY_QUOTA || kept.contains(message))
+    }
+
+    /// Takes what was kept for `height`, and forgets the rest.
+    pub(super) fn take(&mut self, height: Height) -> Vec<ConsensusMessage> {
+        let messages = std::mem::take(&mut self.messages);
+        if self.height != height {
+            return Vec::new();
+        }
+        messages.into_values().flatten().collect()
+    }
+}
+
+/// Where a height stands relative to the machine's.
+enum When {
+    Last,
+    Current,
+    Next,
+    Elsewhere,
+}
+
+impl Consensus {
+    /// Takes a message from outside.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        from: Option<PeerId>,
+        message: ConsensusMessage,
+        out: &mut Vec<Action>,
+    ) {
+        match &message {
+            ConsensusMessage::Vote(vote) => self.admit_vote(now, from, *vote, out),
+            ConsensusMessage::Proposal(proposal) => {
+                self.admit_proposal(now, from, *proposal, out);
+            }
+            ConsensusMessage::Polka(polka) => {
+                if let Some(votes) = self.wanted_polka(polka) {
+                    self.admit_certificate(now, from, (message, votes), out);
+                }
+            }
+            ConsensusMessage::RoundSkip(skip) => {
+                if let Some(votes) = self.wanted_skip(skip) {
+                    self.admit_certificate(now, from, (message, votes), out);
+                }
+            }
+        }
+    }
+
+    fn admit_vote(
+        &mut self,
+        now: Instant,
+        from: Option<PeerId>,
+        signed: SignedVote,
+        out: &mut Vec<Action>,
+    ) {
+        let vote = signed.vote;
+        let when = self.when(vote.height);
+        let known = match when {
+            When::Elsewhere => true,
+            When::Next => self.is_known_early(&ConsensusMessage::Vote(signed)),
+            When::Last => self.last.as_ref().is_none_or(|last| {
+                last.store.position(&vote.validator).is_none() || last.store.has_vote(&signed)
+            }),
+            When::Current => self.current.as_ref().is_none_or(|state| {
+                state.store.position(&vote.validator).is_none()
+                    || !is_near(vote.round, state.round())
+                    || state.store.has_vote(&signed)
+            }),
+        };
+        if known {
+            return;
+        }
+        if !self.memo.vote(&signed) {
+            return penalize(from, ConsensusFault::Signature, out);
+        }
+        self.note_foreign(now, OwnMessage::Vote(signed), out);
+        self.presence.heard(&vote.validator, now);
+        let message = ConsensusMessage::Vote(signed);
+        match when {
+            When::Next => {
+                self.early.keep(vote.height, vote.validator, &message);
+            }
+            When::Last => {
+                if let Some(last) = self.last.as_mut() {
+                    last.store.insert_vote(signed);
+                }
+            }
+            _ => {
+                if let Some(state) = self.current.as_mut() {
+                    state.store.insert_vote(signed);
+                }
+            }
+        }
+        out.push(Action::Flood { message });
+        if matches!(when, When::Current) {
+            self.feed(now, engine::Input::Vote(signed), out);
+            self.check_step(now, (vote.round, vote.vote_type), out);
+        }
+        self.check_last(vote.height, vote.round, out);
+    }
+
+    fn admit_proposal(
+        &mut self,
+        now: Instant,
+        from: Option<PeerId>,
+        signed: SignedProposal,
+        out: &mut Vec<Action>,
+    ) {
+        let proposal = signed.proposal;
+        let when = self.when(proposal.height);
+        let known = match when {
+            When::Elsewhere | When::Last => true,
+            When::Next => self.is_known_early(&ConsensusMessage::Proposal(signed)),
+            When::Current => self.current.as_ref().is_none_or(|state| {
+                let set = state.store.validators();
+                let turn = set.proposer(proposal.height, proposal.round).key;
+                turn != proposal.proposer
+                    || !is_near(proposal.round, state.round())
+                    || state.store.has_proposal(&signed)
+            }),
+        };
+        if known {
+            return;
+        }
+        if proposal.pol_round.is_some_and(|pol| pol >= proposal.round) {
+            return penalize(from, ConsensusFault::ProofRound, out);
+        }
+        if !self.memo.proposal(&signed) {
+            return penalize(from, ConsensusFault::Signature, out);
+        }
+        self.note_foreign(now, OwnMessage::Proposal(signed), out);
+        self.presence.heard(&proposal.proposer, now);
+        let message = ConsensusMessage::Proposal(signed);
+        if matches!(when, When::Next) {
+            self.early
+                .keep(proposal.height, proposal.proposer, &message);
+            return out.push(Action::Flood { message });
+        }
+        out.push(Action::Flood { message });
+        let Some(state) = self.current.as_mut() else {
+            return;
+        };
+        state.store.insert_proposal(signed);
+        let settled = proposal.pol_round.is_some();
+        state.blocks.claim(proposal.block, proposal.round, settled);
+        if let Some(round) = state.blocks.ask(&proposal.block, now) {
+            out.push(Action::WantBlock {
+                height: proposal.height,
+                block: proposal.block,
+                round,
+                from,
+            });
+        }
+        self.feed(now, engine::Input::Proposal(signed), out);
+        self.feed_blocks(now, out);
+    }
+
+    /// Returns the votes of a polka, if it tells something new about the current height.
+    fn wanted_polka(&self, polka: &PolkaCertificate) -> Option<Vec<SignedVote>> {
+        let state = self.current.as_ref()?;
+        let known = state.store.polka(polka.round);
+        if polka.height != state.height()
+            || state.decision.is_some()
+            || !is_near(polka.round, state.round())
+            || known.is_some_and(|known| known.block == polka.block)
+        {
+            return None;
+        }
+        let vote = |entry: (u16, _)| {
+            Some(SignedVote {
+                vote: Vote {
+                    vote_type: VoteType::Prevote,
+                    height: polka.height,
+                    round: polka.round,
+                    block: Some(polka.block),
+                    validator: member_key(&state.store, entry.0)?,
+                },
+                signature: entry.1,
+            })
+        };
+        let entries = polka.signatures.iter();
+        entries
+            .map(|entry| vote((entry.validator, entry.signature)))
+            .collect()
+    }
+
+    /// Returns the votes of a round certificate, if it tells something new about the current height.
+    fn wanted_skip(&self, skip: &RoundCertificate) -> Option<Vec<SignedVote>> {
+        let state = self.current.as_ref()?;
+        let past = match skip.kind {
+            SkipKind::Prevote => skip.round <= state.round(),
+            SkipKind::Precommit => skip.round < state.round(),
+        };
+        // A certificate of a far round is welcome: it proves that honest validators are there.
+        if skip.height != state.height() || state.decision.is_some() || past {
+            return None;
+        }
+        let mut votes = Vec::with_capacity(skip.signatures.len());
+        for entry in &skip.signatures {
+            votes.push(SignedVote {
+                vote: Vote {
+                    vote_type: entry.vote_type,
+                    height: skip.height,
+                    round: skip.round,
+                    block: entry.block,
+                    validator: member_key(&state.store, entry.validator)?,
+                },
+                signature: entry.signature,
+            });
+        }
+        let all_known = votes.iter().all(|vote| state.store.has_vote(vote));
+        (!all_known).then_some(votes)
+    }
+
+    fn admit_certificate(
+        &mut self,
+        now: Instant,
+        from: Option<PeerId>,
+        (message, votes): (ConsensusMessage, Vec<SignedVote>),
+        out: &mut Vec<Action>,
+    ) {
+        let Some(state) = &self.current else { return };
+        let set = state.store.validators().clone();
+        let need = match &message {
+            ConsensusMessage::RoundSkip(skip) if skip.kind == SkipKind::Prevote => Need::OneHonest,
+            ConsensusMessage::RoundSkip(_) => Need::QuorumOfPrecommits,
+            _ => Need::Quorum,
+        };
+        if !need.is_met(&votes, &set) {
+            return penalize(from, ConsensusFault::Certificate, out);
+        }
+        if !votes.iter().all(|vote| self.memo.vote(vote)) {
+            return penalize(from, ConsensusFault::Signature, out);
+        }
+        for vote in &votes {
+            self.note_foreign(now, OwnMessage::Vote(*vote), out);
+            self.presence.heard(&vote.vote.validator, now);
+        }
+        let Some(state) = self.current.as_mut() else {
+            return;
+        };
+        for vote in &votes {
+            state.store.insert_vote(*vote);
+        }
+        let input = match &message {
+            ConsensusMessage::Polka(polka) => {
+                state.store.insert_polka(polka.clone());
+                state.blocks.claim(polka.block, polka.round, true);
+                engine::Input::Polka(polka.clone())
+            }
+            ConsensusMessage::RoundSkip(skip) => {
+                state.store.insert_skip(skip.clone());
+                engine::Input::RoundSkip(skip.clone())
+            }
+            _ => return,
+        };
+        out.push(Action::Flood { message });
+        self.ask_for_blocks(now, out);
+        self.feed_blocks(now, out);
+        self.feed(now, input, out);
+        if let Some(vote) = votes.first() {
+            self.check_step(now, (vote.vote.round, VoteType::Prevote), out);
+            self.check_step(now, (vote.vote.round, VoteType::Precommit), out);
+        }
+    }
+
+    /// Looks for what the votes of a step prove by content, where the engine may have counted less.
+    fn check_step(&mut self, now: Instant, step: (Round, VoteType), out: &mut Vec<Action>) {
+        let (round, vote_type) = step;
+        if vote_type == VoteType::Precommit {
+            return self.check_commit(now, round, out);
+        }
+        let Some(state) = self.current.as_mut() else {
+            return;
+        };
+        let Some(polka) = state.store.polka(round) else {
+            return;
+        };
+        state.blocks.claim(polka.block, round, true);
+        let unseen = state.valid().is_none_or(|(valid, _)| valid < round);
+        let contested = state.store.is_contested(step);
+        self.ask_for_blocks(now, out);
+        self.feed_blocks(now, out);
+        if unseen && contested {
+            self.feed(now, engine::Input::Polka(polka), out);
+        }
+    }
+
+    /// Looks for a second commit certificate at the last height.
+    fn check_last(&mut self, height: Height, round: Round, out: &mut Vec<Action>) {
+        let Some(last) = self
+            .last
+            .as_ref()
+            .filter(|last| last.store.height() == height)
+        else {
+            return;
+        };
+        let Some((one, other)) = last.decision.as_ref().zip(last.store.commit(round)) else {
+            return;
+        };
+        if one.block != other.block {
+            let reason = super::HaltReason::Conflict {
+                one: Box::new(one.clone()),
+                other: Box::new(other),
+            };
+            self.halt(reason, out);
+        }
+    }
+
+    /// Takes note of an own message that leaves now, and of a round certificate that let us in.
+    pub(super) fn note_own(&mut self, now: Instant, message: &ConsensusMessage) {
+        let last = self.last.as_mut().map(|last| &mut last.store);
+        let current = self.current.as_mut().map(|state| &mut state.store);
+        for store in [current, last].into_iter().flatten() {
+            match message {
+                ConsensusMessage::Vote(signed) if signed.vote.height == store.height() => {
+                    store.insert_vote(*signed);
+                    self.presence.heard(&signed.vote.validator, now);
+                }
+                ConsensusMessage::Proposal(signed) if signed.proposal.height == store.height() => {
+                    store.insert_proposal(*signed);
+                }
+                ConsensusMessage::RoundSkip(skip) if skip.height == store.height() => {
+                    store.insert_skip(skip.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Watches for messages of the own key that this node does not remember.
+    fn note_foreign(&mut self, now: Instant, message: OwnMessage, out: &mut Vec<Action>) {
+        let Some(guard) = self.guard.as_mut().filter(|one| one.key() == message.key()) else {
+            return;
+        };
+        let (height, round, _) = message.place();
+        match guard.check(&message) {
+            Ok(Some(_)) | Err(GuardError::Behind { .. }) => return,
+            _ => {}
+        }
+        // Remembered, so that at least this value is not contradicted. It is no harm if that fails: then
+        // the contradiction is there already, and not of our making.
+        if guard.note(message).is_ok() {
+            self.outbox.signed(message);
+        }
+        out.push(Action::Event(ConsensusEvent::ForeignSignature {
+            height,
+            round,
+        }));
+        self.watch.begin(now);
+        self.give_up(now, SpectatorReason::Watching, out);
+    }
+
+    fn is_known_early(&self, message: &ConsensusMessage) -> bool {
+        let (height, key) = match message {
+            ConsensusMessage::Vote(signed) => (signed.vote.height, signed.vote.validator),
+            ConsensusMessage::Proposal(signed) => {
+                (signed.proposal.height, signed.proposal.proposer)
+            }
+            _ => return true,
+        };
+        let state = self.current.as_ref();
+        let member = state.is_some_and(|state| state.store.position(&key).is_some());
+        !member || self.early.is_full(height, &key, message)
+    }
+
+    fn when(&self, height: Height) -> When {
+        let Some(current) = self.current.as_ref().map(|state| state.height()) else {
+            return When::Elsewhere;
+        };
+        if height == current {
+            When::Current
+        } else if height == current.saturating_add(1) {
+            When::Next
+        } else if height.saturating_add(1) == current {
+            When::Last
+        } else {
+            When::Elsewhere
+        }
+    }
+}
+
+/// What a certificate must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Quorum,
+    QuorumOfPrecommits,
+    OneHonest,
+}
+
+impl Need {
+    /// Says whether the named voters, each counted once, have the power.
+    fn is_met(self, votes: &[SignedVote], set: &ValidatorSet) -> bool {
+        let prevote = |vote: &SignedVote| vote.vote.vote_type == VoteType::Prevote;
+        if self == Self::QuorumOfPrecommits && votes.iter().any(prevote) {
+            return false;
+        }
+        let members = set.members().iter();
+        let voted: std::collections::BTreeSet<_> =
+            votes.iter().map(|vote| vote.vote.validator).collect();
+        let power: u64 = members
+            .filter(|member| voted.contains(&member.key))
+            .map(|member| member.power)
+            .sum();
+        match self {
+            Self::Quorum | Self::QuorumOfPrecommits => set.is_quorum(power),
+            Self::OneHonest => u128::from(power) * 3 > u128::from(set.total_power()),
+        }
+    }
+}
+
+fn is_near(round: Round, current: Round) -> bool {
+    round <= current.saturating_add(MAX_ROUNDS_AHEAD)
+        && round.saturating_add(MAX_ROUNDS_KEPT) >= current
+}
+
+fn member_key(store: &VoteStore, position: u16) -> Option<PublicKey> {
+    let member = store.validators().members().get(usize::from(position))?;
+    Some(member.key)
+}
+
+fn penalize(from: Option<PeerId>, fault: ConsensusFault, out: &mut Vec<Action>) {
+    if let Some(peer) = from {
+        out.push(Action::Penalize { peer, fault });
+    }
+}

@@ -1,0 +1,348 @@
+//! The sign guard: what a key has signed, so that it never signs two values for one step.
+//!
+//! The guard keeps the whole signed message of every (height, round, step) of the latest height. It
+//! returns that message for an identical request, and refuses another value, or anything of an earlier
+//! height, for ever. Its records are durable before a signature leaves the node, and after the log
+//! entries that led to it. It is bound to its key: a guard of another key is refused.
+//!
+//! These are pure functions over bytes; the shell appends what [`encode_record`] returns, syncs, and
+//! rewrites the file with [`GuardState::encode`] (to a new file, synced and renamed) once it is above
+//! [`REWRITE_BYTES`]. A new node begins with the encoding of [`GuardState::new`]: a missing file is
+//! thus a loss, not a beginning.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use starling_ledger::codec;
+use starling_ledger::keys::PublicKey;
+use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, VoteType};
+
+use super::frame::{self, FrameError};
+
+/// Size of the file from which rewriting it is worth the while: some thousand heights.
+pub const REWRITE_BYTES: usize = 1 << 20;
+/// Most rounds of a height whose messages are kept; all rounds before them are refused.
+/// Our choice: 64 rounds are minutes of disagreement, and 3 messages of 250 bytes each.
+const MAX_ROUNDS: usize = 64;
+/// Most bytes of one record: the messages of one step of the machine, or the whole state.
+const MAX_RECORD_BYTES: usize = 1 << 18;
+
+/// A message of the own key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum OwnMessage {
+    /// A vote.
+    Vote(SignedVote),
+    /// A proposal.
+    Proposal(SignedProposal),
+}
+
+/// The step a message is for; two different messages of one step contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignedStep {
+    /// The proposal of a round.
+    Proposal,
+    /// The prevote of a round.
+    Prevote,
+    /// The precommit of a round.
+    Precommit,
+}
+
+/// What is written at once.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GuardRecord {
+    /// Whose messages these are.
+    pub key: PublicKey,
+    /// Rounds below this one, of the height of the messages, are never signed again.
+    pub round_floor: Round,
+    /// The messages.
+    pub messages: Vec<OwnMessage>,
+}
+
+/// What a key has signed.
+///
+/// # Invariants
+/// All messages are of `height`, by `key`, one for each round and step; nothing of a lower height, or of
+/// a round below `round_floor`, is ever signed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardState {
+    key: PublicKey,
+    height: Height,
+    round_floor: Round,
+    messages: BTreeMap<(Round, SignedStep), OwnMessage>,
+}
+
+/// Why the guard does not let a key sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// Another value was signed for this step.
+    #[error("another {step:?} was already signed for height {height}, round {round}")]
+    OtherValue {
+        /// The height.
+        height: Height,
+        /// The round.
+        round: Round,
+        /// The step.
+        step: SignedStep,
+    },
+    /// The step is behind the latest one signed.
+    #[error("height {height}, round {round} is behind what was already signed")]
+    Behind {
+        /// The height.
+        height: Height,
+        /// The round.
+        round: Round,
+    },
+    /// The message is of another key.
+    #[error("the sign guard belongs to another key")]
+    OtherKey,
+}
+
+/// Why a guard file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardFileError {
+    /// The file is damaged.
+    #[error("sign guard: {0}")]
+    Frame(#[from] FrameError),
+    /// The file holds no record.
+    #[error("sign guard: the file is empty")]
+    Empty,
+    /// The file holds contradictions or messages of several keys.
+    #[error("sign guard: {0}")]
+    Content(#[from] GuardError),
+}
+
+impl OwnMessage {
+    /// Returns height, round and step.
+    pub const fn place(&self) -> (Height, Round, SignedStep) {
+        match self {
+            Self::Vote(SignedVote { vote, .. }) => {
+                let step = match vote.vote_type {
+                    VoteType::Prevote => SignedStep::Prevote,
+                    VoteType::Precommit => SignedStep::Precommit,
+                };
+                (vote.height, vote.round, step)
+            }
+            Self::Proposal(SignedProposal { proposal, .. }) => {
+                (proposal.height, proposal.round, SignedStep::Proposal)
+            }
+        }
+    }
+
+    /// Returns the key that signed.
+    pub const fn key(&self) -> PublicKey {
+        match self {
+            Self::Vote(signed) => signed.vote.validator,
+            Self::Proposal(signed) => signed.proposal.proposer,
+        }
+    }
+
+    /// Says whether both mean the same, whatever their signatures are.
+    fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Vote(one), Self::Vote(two)) => one.vote == two.vote,
+            (Self::Proposal(one), Self::Proposal(two)) => one.proposal == two.proposal,
+            _ => false,
+        }
+    }
+}
+
+impl GuardState {
+    /// Returns the guard of a key that has signed nothing.
+    pub const fn new(key: PublicKey) -> Self {
+        Self {
+            key,
+            height: 0,
+            round_floor: 0,
+            messages: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the key it guards.
+    pub const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// Returns the latest height it has signed at, 0 if it has never signed.
+    pub const fn height(&self) -> Height {
+        self.height
+    }
+
+    /// Returns the first round of that height that may still be signed.
+    pub const fn round_floor(&self) -> Round {
+        self.round_floor
+    }
+
+    /// Returns the messages signed at `height`, in the order of rounds and steps.
+    pub fn messages_at(&self, height: Height) -> impl Iterator<Item = &OwnMessage> {
+        self.messages
+            .values()
+            .filter(move |_| self.height == height)
+    }
+
+    /// Returns the message signed for the step of `wanted`, if it says the same; `None` if the step is
+    /// free to be signed.
+    ///
+    /// # Errors
+    /// [`GuardError`] if signing could contradict what was signed.
+    pub fn check(&self, wanted: &OwnMessage) -> Result<Option<OwnMessage>, GuardError> {
+        let (height, round, step) = wanted.place();
+        if wanted.key() != self.key {
+            return Err(GuardError::OtherKey);
+        }
+        if height < self.height || (height == self.height && round < self.round_floor) {
+            return Err(GuardError::Behind { height, round });
+        }
+        if height > self.height {
+            return Ok(None);
+        }
+        match self.messages.get(&(round, step)) {
+            None => Ok(None),
+            Some(signed) if signed.says_the_same(wanted) => Ok(Some(*signed)),
+            Some(_) => Err(GuardError::OtherValue {
+                height,
+                round,
+                step,
+            }),
+        }
+    }
+
+    /// Takes note of a signed message. Identical ones change nothing.
+    ///
+    /// # Errors
+    /// [`GuardError`] as for [`GuardState::check`].
+    pub fn note(&mut self, message: OwnMessage) -> Result<(), GuardError> {
+        if self.check(&message)?.is_some() {
+            return Ok(());
+        }
+        let (height, round, step) = message.place();
+        if height > self.height {
+            self.height = height;
+            self.round_floor = 0;
+            self.messages.clear();
+        }
+        self.messages.insert((round, step), message);
+        while self.messages.len() > 3 * MAX_ROUNDS {
+            let ((oldest, _), _) = self.messages.pop_first().expect("it is not empty");
+            self.round_floor = self.round_floor.max(oldest.saturating_add(1));
+            let floor = self.round_floor;
+            self.messages.retain(|(round, _), _| *round >= floor);
+        }
+        Ok(())
+    }
+
+    /// Returns a file with this state and nothing else.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_record(&GuardRecord {
+            key: self.key,
+            round_floor: self.round_floor,
+            messages: self.messages.values().copied().collect(),
+        })
+    }
+}
+
+/// Returns the bytes that a record appends to the file.
+pub fn encode_record(record: &GuardRecord) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame::append(&mut bytes, &codec::encode(record));
+    bytes
+}
+
+/// Reads a guard file; a torn tail is a record that never took effect, and is left out.
+///
+/// Returns the state, and where the good part of the file ends.
+///
+/// # Errors
+/// [`GuardFileError`] if the file is damaged, empty, or contradicts itself.
+pub fn decode(bytes: &[u8]) -> Result<(GuardState, usize), GuardFileError> {
+    let frames = frame::read(bytes)?;
+    let mut state: Option<GuardState> = None;
+    for (offset, payload) in frames.payloads {
+        let record = codec::decode::<GuardRecord, MAX_RECORD_BYTES>(payload);
+        let record = record.map_err(|error| FrameError::Content {
+            offset,
+            reason: error.to_string(),
+        })?;
+        let state = state.get_or_insert_with(|| GuardState::new(record.key));
+        if record.key != state.key {
+            return Err(GuardError::OtherKey.into());
+        }
+        for message in record.messages {
+            state.note(message)?;
+        }
+        state.round_floor = state.round_floor.max(record.round_floor);
+    }
+    let state = state.ok_or(GuardFileError::Empty)?;
+    Ok((state, frames.good_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use starling_ledger::block::BlockHash;
+    use starling_ledger::hash::Hash;
+    use starling_ledger::keys::{SecretKey, Signer as _};
+    use starling_ledger::vote::Vote;
+
+    fn prevote(height: Height, round: Round, block: Option<u8>) -> OwnMessage {
+        let key = SecretKey::local("guarded");
+        let vote = Vote {
+            vote_type: VoteType::Prevote,
+            height,
+            round,
+            block: block.map(|byte| BlockHash(Hash([byte; 32]))),
+            validator: key.public_key(),
+        };
+        OwnMessage::Vote(vote.sign(&Hash::ZERO, &key))
+    }
+
+    fn guard() -> GuardState {
+        GuardState::new(SecretKey::local("guarded").public_key())
+    }
+
+    #[test]
+    fn returns_the_same_message_and_refuses_a_second_value_for_ever() {
+        let mut guard = guard();
+        let first = prevote(5, 0, Some(1));
+        guard.note(first).unwrap();
+        assert_eq!(guard.check(&first), Ok(Some(first)));
+        let refused = guard.check(&prevote(5, 0, None));
+        assert!(matches!(refused, Err(GuardError::OtherValue { .. })));
+        let (read, _) = decode(&guard.encode()).unwrap();
+        assert_eq!(read, guard);
+        let refused = read.check(&prevote(5, 0, Some(2)));
+        assert!(matches!(refused, Err(GuardError::OtherValue { .. })));
+    }
+
+    #[test]
+    fn refuses_heights_and_rounds_it_has_forgotten() {
+        let mut guard = guard();
+        guard.note(prevote(5, 0, None)).unwrap();
+        guard.note(prevote(6, 0, None)).unwrap();
+        let behind = guard.check(&prevote(5, 9, None));
+        assert!(matches!(behind, Err(GuardError::Behind { .. })));
+        for round in 1..500 {
+            guard.note(prevote(6, round, None)).unwrap();
+        }
+        assert!(guard.messages.len() <= 3 * MAX_ROUNDS);
+        for guard in [&guard, &decode(&guard.encode()).unwrap().0] {
+            let behind = guard.check(&prevote(6, 1, Some(3)));
+            assert!(matches!(behind, Err(GuardError::Behind { .. })));
+        }
+    }
+
+    #[test]
+    fn survives_a_torn_record_and_refuses_an_empty_file() {
+        let record = GuardRecord {
+            key: guard().key(),
+            round_floor: 0,
+            messages: vec![prevote(1, 0, None)],
+        };
+        let mut bytes = guard().encode();
+        bytes.extend_from_slice(&encode_record(&record)[..30]);
+        let (state, good_bytes) = decode(&bytes).unwrap();
+        assert_eq!((state, good_bytes), (guard(), guard().encode().len()));
+        assert_eq!(decode(&[]), Err(GuardFileError::Empty));
+    }
+}
