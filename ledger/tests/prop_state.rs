@@ -248,6 +248,32 @@ fn refuses_page_hashes_that_are_not_those_of_a_trie() {
 }
 
 #[test]
+fn what_was_prefetched_is_not_read_again() {
+    let memory = Arc::new(MemoryStorage::new());
+    let store: Arc<dyn Storage> = memory.clone();
+    let entry = |number: u8| (vec![number; 33], Some(vec![0; 80]));
+    let update = State::open(&store)
+        .unwrap()
+        .update(&(0..100).map(entry).collect())
+        .unwrap();
+    write(&store, update.writes);
+    let state = State::open(&store).unwrap();
+    let ahead = state.prefetch(&[&[7; 33], &[8; 33], &[200; 33]]).unwrap();
+    for (key, _) in store.scan(Column::State, b"", None, usize::MAX).unwrap() {
+        memory.damage(Column::State, &key);
+    }
+    assert!(state.get(&[7; 33]).is_err());
+    assert_eq!(ahead.root(), state.root());
+    assert_eq!(ahead.get(&[7; 33]).unwrap(), Some(vec![0; 80]));
+    assert_eq!(
+        ahead.get_many(&[&[8; 33], &[200; 33]]).unwrap(),
+        [Some(vec![0; 80]), None]
+    );
+    let change: Changes = [(vec![8; 33], Some(vec![1; 80]))].into();
+    assert!(ahead.update(&change).is_ok());
+}
+
+#[test]
 fn versions_may_be_read_from_any_thread() {
     const fn shared<T: Send + Sync>() {}
     const { shared::<State>() }

@@ -3,6 +3,7 @@
 //! A [`Link`] stands in its parent and holds the hash of what is below, so that a page costs no
 //! allocation of its own: memory is one [`Branch`] per page, 112 bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::page::{PAGE_BYTES_MAX, Page};
@@ -128,6 +129,15 @@ impl Link {
         }
         siblings.reverse();
         siblings
+    }
+
+    /// Returns the pages of `positions`, empty ones left out: their paths and hashes.
+    pub(super) fn stored(&self, positions: impl Iterator<Item = Hash>) -> BTreeMap<Path, Hash> {
+        let found = positions.filter_map(|position| {
+            let (link, path) = self.find(&position);
+            matches!(link.node, Node::Page { .. }).then_some((path, link.hash))
+        });
+        found.collect()
     }
 
     /// Returns the link to the page of `position` and the page's path.

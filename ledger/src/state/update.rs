@@ -62,13 +62,10 @@ impl<'a> Update<'a> {
             })
             .collect();
         changes.sort_unstable_by_key(|change| change.position);
-        let touched = changes.iter().filter_map(|change| {
-            let (link, path) = root.find(&change.position);
-            matches!(link.node, Node::Page { .. }).then_some((path, link.hash))
-        });
+        let touched = root.stored(changes.iter().map(|change| change.position));
         let mut update = Self {
             pages,
-            loaded: pages.read_many(&touched.collect())?,
+            loaded: pages.read_many(&touched)?,
             removed: BTreeSet::new(),
             written: BTreeMap::new(),
         };
