@@ -1,6 +1,7 @@
 //! How Starling spreads what it knows: overlay, relay, sync, and the links that carry them.
 //!
-//! Everything here is pure but [`transport`], which is the one place with sockets and tokio.
+//! Everything here is pure but [`transport`], which is the one place with sockets and tokio. The pure
+//! part is one machine, [`Gossip`]: [`Input`]s in, [`Action`]s out.
 
 pub mod lane;
 pub mod link;
@@ -10,6 +11,23 @@ pub mod time;
 pub mod message;
 pub mod transport;
 
+pub mod action;
+pub mod budget;
+pub mod config;
+pub mod counters;
+pub mod fault;
+pub mod flood;
+pub mod gossip;
+pub mod input;
+pub mod overlay;
+pub mod random;
+pub mod sync;
+
+pub use action::Action;
+pub use config::GossipConfig;
+pub use fault::PeerFault;
+pub use gossip::Gossip;
+pub use input::Input;
 pub use lane::Lane;
 pub use link::LinkId;
 pub use peer_id::PeerId;

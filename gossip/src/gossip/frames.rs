@@ -1,0 +1,215 @@
+//! Frames of peers: decoded, counted against budgets, and given to whom they concern.
+
+use bytes::Bytes;
+
+use super::Gossip;
+use crate::action::{Action, Outbox};
+use crate::budget::{Budget, PeerBudgets};
+use crate::fault::PeerFault;
+use crate::lane::Lane;
+use crate::link::LinkId;
+use crate::message::{
+    AddressFrame, BlockFrame, ConsensusFrame, FrameError, SyncFrame, TransactionFrame,
+};
+use crate::peer_id::PeerId;
+use crate::sync::{clamp_range, serve_frame};
+use crate::time::Instant;
+
+impl Gossip {
+    pub(super) fn on_frame(
+        &mut self,
+        now: Instant,
+        (link, lane, bytes): (LinkId, Lane, Bytes),
+        out: &mut Outbox,
+    ) {
+        self.counters.frames_in[lane] += 1;
+        self.counters.bytes_in[lane] += bytes.len() as u64;
+        let bytes = self.overlay.receive(now, (link, lane, bytes), out);
+        if let (Some(bytes), Some(peer)) = (bytes, self.overlay.peer_of(link)) {
+            self.on_peer_frame(now, (peer, link), (lane, bytes), out);
+        }
+    }
+
+    /// Takes a frame of a peer that is up.
+    pub(super) fn on_peer_frame(
+        &mut self,
+        now: Instant,
+        (peer, link): (PeerId, LinkId),
+        (lane, bytes): (Lane, Bytes),
+        out: &mut Outbox,
+    ) {
+        let from = (peer, link);
+        let result = match lane {
+            Lane::Consensus => self.on_consensus(now, from, &bytes, out),
+            Lane::Blocks => self.on_block(now, from, &bytes, out),
+            Lane::Transactions => self.on_transactions(now, link, &bytes, out),
+            Lane::Sync => self.on_sync(now, from, &bytes, out),
+            Lane::Address => self.on_address(now, link, &bytes, out),
+        };
+        if let Err(fault) = result {
+            self.overlay.penalize(now, link, &fault, out);
+        }
+    }
+
+    fn on_consensus(
+        &mut self,
+        now: Instant,
+        (from, link): (PeerId, LinkId),
+        bytes: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), PeerFault> {
+        let Some(frame) = self.decoded(Lane::Consensus, ConsensusFrame::decode(bytes))? else {
+            return Ok(());
+        };
+        match frame {
+            ConsensusFrame::Hello(_) => return Err(PeerFault::SecondHello),
+            ConsensusFrame::Ping(nonce) => {
+                if self.allows(now, link, |budgets| &mut budgets.pings) {
+                    out.send(link, Lane::Consensus, ConsensusFrame::Pong(nonce).encode());
+                }
+            }
+            ConsensusFrame::Pong(nonce) => self.overlay.pong(now, link, nonce),
+            ConsensusFrame::Message(message) => {
+                self.counters.messages_in += 1;
+                if !self.allows(now, link, |budgets| &mut budgets.messages) {
+                    return Err(PeerFault::OverBudget {
+                        lane: Lane::Consensus,
+                    });
+                }
+                if self.messages.heard(now, link, bytes) {
+                    out.push(Action::Consensus { from, message });
+                } else {
+                    self.counters.message_duplicates += 1;
+                }
+            }
+            ConsensusFrame::Have(have) => {
+                if self.allows(now, link, |budgets| &mut budgets.haves) {
+                    out.push(Action::Have { from, have });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_block(
+        &mut self,
+        now: Instant,
+        (from, link): (PeerId, LinkId),
+        bytes: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), PeerFault> {
+        let Some(frame) = self.decoded(Lane::Blocks, BlockFrame::decode(bytes))? else {
+            return Ok(());
+        };
+        let (allowed, action) = match frame {
+            BlockFrame::Block(raw) => {
+                let allowed = self.allows(now, link, |budgets| &mut budgets.blocks);
+                (allowed, Action::Block { from, raw })
+            }
+            BlockFrame::WantBlock { height, hash } => {
+                let allowed = self.allows(now, link, |budgets| &mut budgets.block_requests);
+                (
+                    allowed,
+                    Action::ServeBlock {
+                        peer: from,
+                        height,
+                        hash,
+                    },
+                )
+            }
+        };
+        if allowed {
+            out.push(action);
+        }
+        Ok(())
+    }
+
+    fn on_transactions(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        bytes: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), PeerFault> {
+        match self.decoded(Lane::Transactions, TransactionFrame::decode(bytes))? {
+            Some(TransactionFrame::Push(pushed)) => {
+                self.flood
+                    .on_push(now, (link, pushed), out, &mut self.counters)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn on_sync(
+        &mut self,
+        now: Instant,
+        (peer, link): (PeerId, LinkId),
+        bytes: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), PeerFault> {
+        match self.decoded(Lane::Sync, SyncFrame::decode(bytes))? {
+            Some(SyncFrame::Status { height, .. }) => self.sync.on_status(link, height),
+            Some(SyncFrame::WantBlocks { from, count }) => {
+                let count = clamp_range(self.sync.ours(), from, count)?;
+                if !self.allows(now, link, |budgets| &mut budgets.range_requests) {
+                    return Ok(());
+                }
+                match count {
+                    0 => out.send(link, Lane::Sync, serve_frame(from, Vec::new())),
+                    _ => out.push(Action::ServeBlocks { peer, from, count }),
+                }
+            }
+            Some(SyncFrame::Blocks { from, blocks }) => {
+                self.sync
+                    .on_blocks(now, (link, from), blocks.0, &mut self.counters)?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn on_address(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        bytes: &Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), PeerFault> {
+        match self.decoded(Lane::Address, AddressFrame::decode(bytes))? {
+            Some(frame) => self.overlay.on_address_frame(now, link, frame, out),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a frame that is skipped, and turns one that is malformed into a fault.
+    fn decoded<T>(
+        &mut self,
+        lane: Lane,
+        frame: Result<Option<T>, FrameError>,
+    ) -> Result<Option<T>, PeerFault> {
+        let malformed = |error: FrameError| PeerFault::MalformedFrame {
+            lane,
+            reason: error.to_string(),
+        };
+        let frame = frame.map_err(malformed)?;
+        if frame.is_none() {
+            self.counters.frames_skipped += 1;
+        }
+        Ok(frame)
+    }
+
+    /// Takes one of a link's budgets.
+    fn allows(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        which: impl FnOnce(&mut PeerBudgets) -> &mut Budget,
+    ) -> bool {
+        let session = self.overlay.session_mut(link);
+        let allowed = session.is_some_and(|session| which(&mut session.budgets).take(now, 1));
+        if !allowed {
+            self.counters.over_budget += 1;
+        }
+        allowed
+    }
+}

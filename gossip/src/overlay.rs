@@ -1,0 +1,454 @@
+//! The overlay: whom this node is linked to.
+//!
+//! A node dials up to eight peers and takes up to 32 in, so that a small network becomes a full mesh and
+//! a large one a random graph. It learns addresses from the hellos of its peers and by asking them; so
+//! the node that it began with may die.
+//!
+//! # Invariants
+//! - At most one link per peer is up. Of two dialed by different sides, the one that the lower id dialed
+//!   stays; of two by one side, that side ends the later. Both ends choose the same.
+//! - A link is up only after the peer's hello, of our network and a version we share.
+//! - Each dial ends in a link that is up, or in one reason that the address book keeps.
+//!
+//! # Source
+//! gossip.md, section 2. # Deviations: addresses are taught unsigned, eviction of inbound links and
+//! links of a purpose of their own are left out.
+
+pub mod address_book;
+pub mod bans;
+mod exchange;
+mod handshake;
+pub mod session;
+pub mod status;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use starling_ledger::vote::Height;
+
+pub use address_book::{AddressBook, AddressSource, AddressStatus};
+pub use bans::{Ban, Bans};
+pub use status::PeerStatus;
+
+use crate::action::{Action, LinkChange, Outbox};
+use crate::config::{GossipConfig, MAX_INBOUND, MAX_OUTBOUND, OUTBOUND_TARGET};
+use crate::counters::Counters;
+use crate::fault::{Consequence, PeerFault};
+use crate::input::ConfiguredPeer;
+use crate::lane::Lane;
+use crate::link::{DialFailure, Direction, DisconnectReason, LinkId};
+use crate::message::{ConsensusFrame, Hello, WIRE_VERSION};
+use crate::peer_id::PeerId;
+use crate::random::Random;
+use crate::time::Instant;
+
+use session::{PING_EVERY, Session, Stage};
+
+/// How long to wait before looking for dials again when slots are free and nothing is due.
+const IDLE_DIAL_CHECK: Duration = Duration::from_secs(5);
+
+/// Whom this node is linked to.
+#[derive(Debug)]
+pub struct Overlay {
+    me: PeerId,
+    hello: Hello,
+    sessions: BTreeMap<LinkId, Session>,
+    up: BTreeMap<PeerId, LinkId>,
+    book: AddressBook,
+    bans: Bans,
+    random: Random,
+    next_dials: Instant,
+    next_ask: Instant,
+    counters: Counters,
+}
+
+impl Overlay {
+    /// Makes an overlay without links.
+    pub fn new(config: &GossipConfig) -> Self {
+        let mut random = Random::new(config.seed);
+        let mut book = AddressBook::new(config.me);
+        for known in &config.known {
+            if let Some(peer) = known.peer {
+                book.learn(
+                    known.address,
+                    peer,
+                    AddressSource::Remembered,
+                    Instant::START,
+                );
+            }
+        }
+        for peer in &config.peers {
+            book.configure(*peer, Instant::START);
+        }
+        let hello = Hello {
+            version_from: WIRE_VERSION,
+            version_to: WIRE_VERSION,
+            features: 0,
+            genesis: config.genesis,
+            network: config.network.clone(),
+            height: config.head.0,
+            listen: config.listen.clone(),
+            salt: random.next(),
+            instance: random.next(),
+        };
+        Self {
+            me: config.me,
+            hello,
+            sessions: BTreeMap::new(),
+            up: BTreeMap::new(),
+            book,
+            bans: Bans::default(),
+            random,
+            next_dials: Instant::START,
+            next_ask: Instant::START,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes a new link: our hello goes out at once.
+    pub(crate) fn connected(
+        &mut self,
+        now: Instant,
+        (link, peer): (LinkId, PeerId),
+        (address, direction): (SocketAddr, Direction),
+        out: &mut Outbox,
+    ) {
+        if direction == Direction::Outbound {
+            self.book.linked(address, peer);
+        }
+        let session = Session::new(peer, address, direction, now);
+        self.sessions.insert(link, session);
+        let inbound = |session: &&Session| session.direction == Direction::Inbound;
+        let inbound = self.sessions.values().filter(inbound).count();
+        if let Some(ban) = self.bans.find(peer, now) {
+            let reason = format!("you are not welcome at the moment: {}", ban.reason);
+            self.end(now, link, &reason, out);
+        } else if peer == self.me {
+            self.end(now, link, "this is you", out);
+        } else if direction == Direction::Inbound && inbound > MAX_INBOUND {
+            self.end(now, link, "no free slot", out);
+        } else {
+            let hello = ConsensusFrame::Hello(self.hello.clone()).encode();
+            out.send(link, Lane::Consensus, hello);
+        }
+    }
+
+    /// Notes that a link is gone.
+    pub(crate) fn disconnected(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        reason: &DisconnectReason,
+        out: &mut Outbox,
+    ) {
+        if let Some(session) = self.sessions.get(&link) {
+            let peer = session.peer;
+            self.drop_session(now, link, &reason.to_string(), out);
+            if let DisconnectReason::Fault { fault } = reason {
+                self.note_fault(now, peer, &PeerFault::from(fault.clone()));
+            }
+        }
+    }
+
+    /// Notes that a dial failed.
+    pub(crate) fn dial_failed(&mut self, now: Instant, at: SocketAddr, reason: &DialFailure) {
+        self.counters.dials_failed += 1;
+        if *reason == DialFailure::SelfDial {
+            self.book.forget(at);
+        } else {
+            self.book
+                .failed(at, reason.to_string(), now, &mut self.random);
+        }
+        self.next_dials = now;
+    }
+
+    /// Takes a frame; returns it if it is for the other parts of the machine.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        (link, lane, bytes): (LinkId, Lane, Bytes),
+        out: &mut Outbox,
+    ) -> Option<Bytes> {
+        let session = self.sessions.get_mut(&link)?;
+        session.bytes_in += bytes.len() as u64;
+        match session.stage {
+            Stage::Up => Some(bytes),
+            Stage::AwaitsHello if lane == Lane::Consensus => {
+                self.on_first_frame(now, link, &bytes, out);
+                None
+            }
+            Stage::AwaitsHello | Stage::Standby => {
+                session.keep_early(lane, bytes);
+                None
+            }
+        }
+    }
+
+    /// Takes the answer to a ping.
+    pub(crate) fn pong(&mut self, now: Instant, link: LinkId, nonce: u64) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.pong(nonce, now);
+        }
+    }
+
+    /// Takes the frames that came before the link was up.
+    pub(crate) fn take_early(&mut self, link: LinkId) -> Vec<(Lane, Bytes)> {
+        let session = self.sessions.get_mut(&link);
+        session
+            .map(|session| std::mem::take(&mut session.early))
+            .unwrap_or_default()
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Outbox) {
+        let due = |session: &Session| session.deadline() <= now;
+        let due: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| due(session))
+            .map(|(id, _)| *id)
+            .collect();
+        for link in due {
+            self.session_due(now, link, out);
+        }
+        self.exchange(now, out);
+        if self.next_dials <= now {
+            self.dial(now, out);
+        }
+    }
+
+    fn session_due(&mut self, now: Instant, link: LinkId, out: &mut Outbox) {
+        let nonce = self.random.next();
+        let Some(session) = self.sessions.get_mut(&link) else {
+            return;
+        };
+        match (session.stage, session.ping) {
+            (Stage::AwaitsHello, _) => self.penalize(now, link, &PeerFault::HelloTimeout, out),
+            (Stage::Standby, _) => self.end(now, link, "a second link", out),
+            (Stage::Up, Some(_)) => self.penalize(now, link, &PeerFault::PingTimeout, out),
+            (Stage::Up, None) => {
+                session.ping = Some((nonce, now));
+                session.next_ping = now + PING_EVERY;
+                out.send(link, Lane::Consensus, ConsensusFrame::Ping(nonce).encode());
+            }
+        }
+    }
+
+    /// Dials as long as slots are free and addresses are due.
+    fn dial(&mut self, now: Instant, out: &mut Outbox) {
+        self.counters.dials_failed += self.book.expire_dials(now, &mut self.random) as u64;
+        let target = OUTBOUND_TARGET
+            .max(self.book.configured_count())
+            .min(MAX_OUTBOUND);
+        let outbound = |session: &&Session| session.direction == Direction::Outbound;
+        let mut busy =
+            self.sessions.values().filter(outbound).count() + self.book.dialing().count();
+        for (address, peer) in self.book.due(now, &mut self.random) {
+            if busy >= target {
+                break;
+            }
+            if peer.is_none_or(|peer| self.may_dial(now, peer)) {
+                self.book.dial(address, now);
+                self.counters.dials += 1;
+                busy += 1;
+                out.push(Action::Dial {
+                    address,
+                    peer: self.book.expected(address),
+                });
+            }
+        }
+        let next = self.book.next_due(now).unwrap_or(Instant(u64::MAX));
+        self.next_dials = next.min(now + IDLE_DIAL_CHECK);
+    }
+
+    fn may_dial(&self, now: Instant, peer: PeerId) -> bool {
+        let linked = self.sessions.values().any(|session| session.peer == peer);
+        let dialing = self.book.dialing().any(|(_, dialed)| dialed == Some(peer));
+        peer != self.me && !linked && !dialing && self.bans.find(peer, now).is_none()
+    }
+
+    /// Lets a peer bear the consequence of its fault.
+    pub(crate) fn penalize(
+        &mut self,
+        at: Instant,
+        link: LinkId,
+        why: &PeerFault,
+        out: &mut Outbox,
+    ) {
+        let Some(session) = self.sessions.get_mut(&link) else {
+            return;
+        };
+        let peer = session.peer;
+        let is_over = match why.consequence() {
+            Consequence::Disconnect(_) => true,
+            Consequence::Count(points) => session.points.add(at.0 / 1_000_000, points),
+        };
+        self.note_fault(at, peer, why);
+        if is_over {
+            self.end(at, link, &why.to_string(), out);
+        }
+    }
+
+    fn note_fault(&mut self, now: Instant, peer: PeerId, fault: &PeerFault) {
+        self.counters.faults += 1;
+        match fault.consequence() {
+            Consequence::Disconnect(Duration::ZERO) | Consequence::Count(_) => {}
+            Consequence::Disconnect(ban) => {
+                self.bans.insert(peer, now, Some(ban), fault.to_string());
+            }
+        }
+    }
+
+    /// Ends a link from our side.
+    fn end(&mut self, now: Instant, link: LinkId, reason: &str, out: &mut Outbox) {
+        if self.sessions.contains_key(&link) {
+            out.push(Action::Disconnect {
+                link,
+                reason: reason.to_owned(),
+            });
+            self.drop_session(now, link, reason, out);
+        }
+    }
+
+    /// Forgets a link, and lets a second one to the same peer take its place.
+    fn drop_session(&mut self, now: Instant, link: LinkId, reason: &str, out: &mut Outbox) {
+        let Some(session) = self.sessions.remove(&link) else {
+            return;
+        };
+        let peer = session.peer;
+        if session.direction == Direction::Outbound {
+            match session.stage {
+                Stage::AwaitsHello if !self.up.contains_key(&peer) => {
+                    self.counters.dials_failed += 1;
+                    self.book
+                        .failed(session.address, reason.to_owned(), now, &mut self.random);
+                }
+                _ => self.book.lost(session.address, now, &mut self.random),
+            }
+        }
+        self.next_dials = now;
+        if session.stage == Stage::Up {
+            out.changes.push_back(LinkChange::Down { peer, link });
+        }
+        // Another link may have taken the place already.
+        if self.link_of(peer) == Some(link) {
+            self.up.remove(&peer);
+            self.promote_standby(now, peer, out);
+        }
+    }
+
+    /// Returns when something has to be done if nothing comes.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let sessions = self.sessions.values().map(Session::deadline).min();
+        let own = self.next_dials.min(self.next_ask);
+        Some(sessions.map_or(own, |at| at.min(own)))
+    }
+
+    /// Notes our own height, for hellos to come.
+    pub(crate) const fn set_height(&mut self, height: Height) {
+        self.hello.height = height;
+    }
+
+    /// Adds a peer that a person named.
+    pub(crate) fn add_peer(&mut self, now: Instant, peer: ConfiguredPeer) {
+        self.book.configure(peer, now);
+        self.next_dials = now;
+    }
+
+    /// Bans a peer, and ends its links.
+    pub(crate) fn ban(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        duration: Option<Duration>,
+        out: &mut Outbox,
+    ) {
+        self.bans
+            .insert(peer, now, duration, "banned by the operator".to_owned());
+        let of_peer = |(_, session): &(&LinkId, &Session)| session.peer == peer;
+        let links: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(of_peer)
+            .map(|(link, _)| *link)
+            .collect();
+        for link in links {
+            self.end(now, link, "banned by the operator", out);
+        }
+    }
+
+    /// Lifts a ban.
+    pub(crate) fn unban(&mut self, now: Instant, peer: PeerId) {
+        self.bans.remove(peer);
+        self.next_dials = now;
+    }
+
+    /// Returns the link on which a peer is up.
+    pub fn link_of(&self, peer: PeerId) -> Option<LinkId> {
+        self.up.get(&peer).copied()
+    }
+
+    /// Returns the peer of a link that is up.
+    pub fn peer_of(&self, link: LinkId) -> Option<PeerId> {
+        let session = self.sessions.get(&link)?;
+        (session.stage == Stage::Up).then_some(session.peer)
+    }
+
+    /// Visits the links that are up, by peer.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.up.values().copied()
+    }
+
+    pub(crate) fn session_mut(&mut self, link: LinkId) -> Option<&mut Session> {
+        self.sessions.get_mut(&link)
+    }
+
+    /// Returns addresses with their peers, for the node to keep across restarts.
+    pub fn known_addresses(&self) -> Vec<ConfiguredPeer> {
+        self.book.known()
+    }
+
+    /// Lists all addresses and how the last dial went.
+    pub fn addresses(&self) -> Vec<AddressStatus> {
+        let mut all = self.book.status();
+        let is_up = |peer: PeerId| self.up.contains_key(&peer);
+        for status in all
+            .iter_mut()
+            .filter(|status| status.peer.is_some_and(is_up))
+        {
+            status.failure = None;
+        }
+        all
+    }
+
+    /// Returns the bans.
+    pub const fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
+    /// Returns what this part counted: faults and dials.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Lists the peers that are up; their heights are filled in by the parent.
+    pub(crate) fn peers(&self) -> Vec<PeerStatus> {
+        let of = |link: &LinkId| {
+            let session = self.sessions.get(link)?;
+            Some(PeerStatus {
+                peer: session.peer,
+                link: *link,
+                address: session.address,
+                direction: session.direction,
+                since: session.since,
+                height: session.hello.as_ref().map_or(0, |hello| hello.height),
+                srtt: session.srtt,
+                bytes_in: session.bytes_in,
+                bytes_out: session.bytes_out,
+            })
+        };
+        self.up.values().filter_map(of).collect()
+    }
+}
