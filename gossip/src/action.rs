@@ -18,7 +18,7 @@ use crate::peer_id::PeerId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Dial; ends in one `Connected` or `DialFailed`.
+    /// Dial; ends in one `Connected` or `DialFailed`, also where the transport refuses at once.
     Dial {
         /// Where.
         address: SocketAddr,
@@ -87,7 +87,8 @@ pub enum Action {
         /// How many, at most 64; fewer where they exceed 2 MiB.
         count: u32,
     },
-    /// Check and apply final blocks that follow ours; answered by `RangeChecked`. One at a time.
+    /// Check and apply final blocks that follow ours; always answered by one `RangeChecked`, before
+    /// which no other range comes.
     ApplyRange {
         /// Who delivered them.
         peer: PeerId,

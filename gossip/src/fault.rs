@@ -16,6 +16,9 @@ pub const FAULT_POINTS_MAX: u32 = 100;
 /// cost an attacker its link, short enough to survive a release with a bug.
 pub const FAULT_BAN: Duration = Duration::from_secs(300);
 
+/// The same for a peer that did not deliver what it claims: it may just be slow.
+pub const UNDELIVERED_BAN: Duration = Duration::from_secs(60);
+
 /// How a peer misbehaved.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -123,8 +126,8 @@ impl PeerFault {
             | Self::InvalidBlock { .. }
             | Self::InvalidRange { .. }
             | Self::BadRangeRequest { .. }
-            | Self::UndeliveredHeight
             | Self::TooManyAddresses { .. } => Consequence::Disconnect(FAULT_BAN),
+            Self::UndeliveredHeight => Consequence::Disconnect(UNDELIVERED_BAN),
             Self::Link(fault) => Self::link_consequence(fault),
             // Silence can be the network's fault: the link ends, the peer may come back.
             Self::HelloTimeout | Self::PingTimeout => Consequence::Disconnect(Duration::ZERO),

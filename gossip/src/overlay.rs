@@ -243,14 +243,16 @@ impl Overlay {
             .max(self.book.configured_count())
             .min(MAX_OUTBOUND);
         let outbound = |session: &&Session| session.direction == Direction::Outbound;
-        let mut busy =
-            self.sessions.values().filter(outbound).count() + self.book.dialing().count();
+        let mut dialing: BTreeMap<_, _> = self.book.dialing().collect();
+        let mut busy = self.sessions.values().filter(outbound).count() + dialing.len();
         for (address, peer) in self.book.due(now, &mut self.random) {
             if busy >= target {
                 break;
             }
-            if peer.is_none_or(|peer| self.may_dial(now, peer)) {
+            let is_dialed = peer.is_some() && dialing.values().any(|dialed| *dialed == peer);
+            if !is_dialed && peer.is_none_or(|peer| self.may_dial(now, peer)) {
                 self.book.dial(address, now);
+                dialing.insert(address, peer);
                 self.counters.dials += 1;
                 busy += 1;
                 out.push(Action::Dial {
@@ -265,8 +267,7 @@ impl Overlay {
 
     fn may_dial(&self, now: Instant, peer: PeerId) -> bool {
         let linked = self.sessions.values().any(|session| session.peer == peer);
-        let dialing = self.book.dialing().any(|(_, dialed)| dialed == Some(peer));
-        peer != self.me && !linked && !dialing && self.bans.find(peer, now).is_none()
+        peer != self.me && !linked && self.bans.find(peer, now).is_none()
     }
 
     /// Lets a peer bear the consequence of its fault.
@@ -325,7 +326,11 @@ impl Overlay {
                     self.book
                         .failed(session.address, reason.to_owned(), now, &mut self.random);
                 }
-                _ => self.book.lost(session.address, now, &mut self.random),
+                _ => {
+                    let lived = now.since(session.since);
+                    self.book
+                        .lost(session.address, lived, now, &mut self.random);
+                }
             }
         }
         self.next_dials = now;

@@ -45,6 +45,8 @@ pub const RANGE_TIMEOUT: Duration = Duration::from_secs(4);
 const ONE_BEHIND_GRACE: Duration = Duration::from_millis(500);
 /// The least time between two reports of our height.
 const STATUS_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is reported if it does not change, since a report may be lost.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
 
 /// A range that a peer was asked for.
 #[derive(Debug)]
@@ -134,7 +136,7 @@ impl Sync {
         let due = self
             .status_sent
             .map_or(now, |sent| now.max(sent + STATUS_PAUSE));
-        self.status_due = self.status_due.or(Some(due));
+        self.status_due = Some(self.status_due.map_or(due, |planned| planned.min(due)));
     }
 
     /// Notes a peer's height.
@@ -218,7 +220,7 @@ impl Sync {
 
     fn report(&mut self, now: Instant, out: &mut Outbox) {
         if self.status_due.is_some_and(|due| due <= now) {
-            self.status_due = None;
+            self.status_due = Some(now + STATUS_EVERY);
             self.status_sent = Some(now);
             let status = self.status();
             for link in self.claims.links() {

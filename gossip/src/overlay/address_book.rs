@@ -29,6 +29,9 @@ const CONFIGURED_BACKOFF_MAX: Duration = Duration::from_secs(4);
 const TRIED_BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// The longest wait for an address that never worked.
 const UNTRIED_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// A link that ended sooner counts as a failed dial, so that a peer that comes and goes is not dialed
+/// several times a second.
+const SHORT_LIFE: Duration = Duration::from_secs(10);
 /// A dial of which nothing was heard for this long has failed; the transport's own limit is shorter.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -111,10 +114,17 @@ impl AddressBook {
         entry.next_dial = now;
     }
 
-    /// Learns an address of `peer`; what cannot be dialed, and what is too much, is left out.
-    pub fn learn(&mut self, address: SocketAddr, peer: PeerId, source: AddressSource, at: Instant) {
+    /// Learns an address of `peer`, to be dialed from `at`, and says whether it is new; what cannot be
+    /// dialed, and what is too much, is left out.
+    pub fn learn(
+        &mut self,
+        address: SocketAddr,
+        peer: PeerId,
+        source: AddressSource,
+        at: Instant,
+    ) -> bool {
         if peer == self.me || !is_dialable(address) {
-            return;
+            return false;
         }
         if let Some(entry) = self.entries.get_mut(&address) {
             // Only the peer itself may change what is known; a rumour may not.
@@ -122,7 +132,7 @@ impl AddressBook {
                 entry.peer = Some(peer);
                 entry.source = entry.source.min(source);
             }
-            return;
+            return false;
         }
         let of_peer = self
             .entries
@@ -136,7 +146,7 @@ impl AddressBook {
         let is_rumour = matches!(source, AddressSource::Taught(_));
         let too_many = is_rumour && taught.count() >= MAX_TAUGHT_BY_ONE;
         if of_peer >= MAX_ADDRESSES_OF_ONE || too_many {
-            return;
+            return false;
         }
         self.make_room();
         if self.entries.len() < MAX_ADDRESSES {
@@ -145,7 +155,9 @@ impl AddressBook {
                 ..Entry::new(Some(peer), at)
             };
             self.entries.insert(address, entry);
+            return true;
         }
+        false
     }
 
     /// Evicts the address that failed most and never worked, if the book is full.
@@ -235,16 +247,26 @@ impl AddressBook {
     pub fn succeeded(&mut self, address: SocketAddr) {
         if let Some(entry) = self.entries.get_mut(&address) {
             entry.tried = true;
-            entry.failures = 0;
             entry.failure = None;
         }
     }
 
-    /// Notes that a link to an address is gone after it was up, or not needed; it is dialed again soon.
-    pub fn lost(&mut self, address: SocketAddr, now: Instant, random: &mut Random) {
+    /// Notes that a link is gone that was up for `lived`, or not needed; it is dialed again soon.
+    pub fn lost(
+        &mut self,
+        address: SocketAddr,
+        lived: Duration,
+        now: Instant,
+        chance: &mut Random,
+    ) {
         if let Some(entry) = self.entries.get_mut(&address) {
             entry.stage = Stage::Idle;
-            entry.next_dial = now + random.jitter(FIRST_BACKOFF);
+            entry.failures = if lived < SHORT_LIFE {
+                entry.failures.saturating_add(1)
+            } else {
+                0
+            };
+            entry.next_dial = now + chance.jitter(entry.backoff());
         }
     }
 
@@ -262,8 +284,7 @@ impl AddressBook {
         entry.stage = Stage::Idle;
         entry.failures = entry.failures.saturating_add(1);
         entry.failure = Some((now, reason));
-        let doubled = FIRST_BACKOFF.saturating_mul(1 << (entry.failures - 1).min(16));
-        entry.next_dial = now + chance.jitter(doubled.min(entry.backoff_max()));
+        entry.next_dial = now + chance.jitter(entry.backoff());
         let is_hopeless = !entry.tried && entry.failures >= MAX_FAILURES_UNTRIED;
         if is_hopeless
             && matches!(
@@ -364,12 +385,15 @@ impl Entry {
         )
     }
 
-    const fn backoff_max(&self) -> Duration {
-        match self.source {
+    /// How long to wait after so many failures in a row.
+    fn backoff(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let longest = match self.source {
             AddressSource::Configured => CONFIGURED_BACKOFF_MAX,
             _ if self.tried => TRIED_BACKOFF_MAX,
             _ => UNTRIED_BACKOFF_MAX,
-        }
+        };
+        FIRST_BACKOFF.saturating_mul(1 << doublings).min(longest)
     }
 }
 
@@ -412,6 +436,29 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(5)));
         assert_eq!(book.status()[0].failure.as_ref().unwrap().1, "down");
         assert_eq!(book.status()[0].failures, 8);
+    }
+
+    #[test]
+    fn a_peer_that_comes_and_goes_is_dialed_ever_less_often() {
+        let mut book = AddressBook::new(peer(0));
+        let mut random = Random::new(1);
+        book.configure(
+            ConfiguredPeer {
+                address: address(1),
+                peer: None,
+            },
+            Instant::START,
+        );
+        let mut wait_after = |lived| {
+            book.dial(address(1), Instant::START);
+            book.linked(address(1), peer(1));
+            book.succeeded(address(1));
+            book.lost(address(1), lived, Instant::START, &mut random);
+            book.next_due(Instant::START).unwrap().since(Instant::START)
+        };
+        let short = [(); 5].map(|()| wait_after(Duration::from_secs(1)));
+        assert!(short[4] >= Duration::from_secs(3), "{short:?}");
+        assert!(wait_after(Duration::from_secs(60)) < Duration::from_millis(320));
     }
 
     #[test]

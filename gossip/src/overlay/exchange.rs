@@ -111,6 +111,7 @@ impl Overlay {
         };
         let teacher = session.peer;
         let is_near = session.address.ip().is_loopback();
+        let mut is_news = false;
         for node in nodes {
             for address in &node.addresses {
                 let is_foreign_loopback = address.ip().is_loopback() && !is_near;
@@ -119,11 +120,13 @@ impl Overlay {
                 }
                 // Two nodes that hear of each other at once should not dial at once.
                 let at = now + self.random.jitter(Duration::from_millis(100));
-                self.book
-                    .learn(*address, node.peer, AddressSource::Taught(teacher), at);
+                let source = AddressSource::Taught(teacher);
+                is_news |= self.book.learn(*address, node.peer, source, at);
             }
         }
-        self.next_dials = now;
+        if is_news {
+            self.next_dials = now;
+        }
         Ok(())
     }
 }
