@@ -1,2 +1,76 @@
-//! The binary `starling`.
-fn main() {}
+//! The binary `starling`: a full node, a wallet, and local test networks.
+//!
+//! Read it in this order: the command line (`args`), how results and errors look (`output`, `error`,
+//! `exit`), what commands share (`context`, `rpc`, `names`, `verify`), one file per noun in `command`, and
+//! the supervisor of local networks (`testnet`).
+
+mod args;
+mod error;
+mod exit;
+mod output;
+
+mod amount;
+mod context;
+mod duration;
+mod folders;
+mod genesis_file;
+mod interrupt;
+mod journal;
+mod key_file;
+mod key_store;
+mod life_line;
+mod names;
+mod network;
+mod payment;
+mod quorum;
+mod rpc;
+mod verify;
+
+mod command;
+mod testnet;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    let output = Output::new(&cli.global);
+    let exit = match command::run(&cli, output) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            output.error(&error);
+            error.exit
+        }
+    };
+    ExitCode::from(exit.number())
+}
+
+/// Answers a command line that clap did not accept, or one that asks for help or the version.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if asked || !json {
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let message = text.split("\n\n").next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let error = CliError::usage(message).next("starling --help");
+        Output::unparsed(true).error(&error);
+    }
+    let exit = if asked { Exit::Ok } else { Exit::Usage };
+    ExitCode::from(exit.number())
+}

@@ -1,0 +1,40 @@
+//! The commands: one file per noun.
+
+pub(crate) mod account;
+pub(crate) mod block;
+pub(crate) mod genesis;
+pub(crate) mod key;
+pub(crate) mod peers;
+pub(crate) mod send;
+pub(crate) mod status;
+pub(crate) mod testnet;
+pub(crate) mod tx;
+pub(crate) mod validators;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::error::Outcome;
+use crate::output::Output;
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// What went wrong, with the exit code.
+pub(crate) fn run(cli: &Cli, output: Output) -> Outcome {
+    let context = Context {
+        global: cli.global.clone(),
+        output,
+    };
+    match &cli.command {
+        Command::Testnet(args) => testnet::run(&context, args),
+        Command::Send(args) => send::run(&context, args),
+        Command::Account(args) => account::run(&context, args),
+        Command::Tx(args) => tx::run(&context, args),
+        Command::Block(args) => block::run(&context, args),
+        Command::Status(args) => status::run(&context, args),
+        Command::Peers(args) => peers::run(&context, args),
+        Command::Validators(args) => validators::run(&context, args),
+        Command::Key(args) => key::run(&context, args),
+        Command::Genesis(args) => genesis::run(&context, args),
+    }
+}

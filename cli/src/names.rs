@@ -1,0 +1,170 @@
+//! Names instead of addresses: the user's own keys, and the public ones of local networks.
+//!
+//! On a local network everybody can compute the keys of `alice`, `bob`, `n1`, `n2`, …; they make
+//! tutorials short and must never hold value. No other name is ever derived, so that a typing error is
+//! an error and not somebody's account.
+
+use std::collections::BTreeMap;
+
+use starling_ledger::address::{AccountId, AddressError, NetworkKind};
+use starling_ledger::genesis::{LOCAL_ACCOUNTS, local_account};
+use starling_ledger::keys::{PublicKey, SecretKey, Signer as _};
+
+use crate::error::{CliError, ExitContext as _, Outcome};
+use crate::exit::Exit;
+use crate::key_store::KeyStore;
+
+/// The people of tutorials.
+pub(crate) const PEOPLE: [&str; 2] = LOCAL_ACCOUNTS;
+/// Most validators that have a public name.
+pub(crate) const VALIDATORS_MAX: u16 = 64;
+
+/// The names usable on one kind of network.
+#[derive(Debug)]
+pub(crate) struct Names {
+    kind: NetworkKind,
+    store: KeyStore,
+    known: BTreeMap<AccountId, String>,
+}
+
+/// Says whether `name` stands for a public key on local networks.
+pub(crate) fn is_public(name: &str) -> bool {
+    PEOPLE.contains(&name) || (1..=VALIDATORS_MAX).any(|number| name == validator(number))
+}
+
+/// Returns the name of the validator with this number, from 1.
+pub(crate) fn validator(number: u16) -> String {
+    format!("n{number}")
+}
+
+/// Returns the key that is the identity of a local node among its neighbours.
+pub(crate) fn node_key(node: &str) -> SecretKey {
+    SecretKey::local(&format!("{node} node"))
+}
+
+/// Returns the public key of a public name.
+pub(crate) fn local_public(name: &str) -> PublicKey {
+    SecretKey::local(name).public_key()
+}
+
+/// Shortens an address or id for a line of text: first and last symbols.
+pub(crate) fn short(text: &str, head: usize) -> String {
+    let count = text.chars().count();
+    if count <= head + 4 {
+        return text.to_owned();
+    }
+    let first: String = text.chars().take(head).collect();
+    let last: String = text.chars().skip(count - 2).collect();
+    format!("{first}…{last}")
+}
+
+impl Names {
+    /// Collects the names for networks of `kind`.
+    ///
+    /// # Errors
+    /// If the folder of keys cannot be read.
+    pub(crate) fn new(kind: NetworkKind, store: KeyStore) -> Outcome<Self> {
+        let mut known = BTreeMap::new();
+        if kind == NetworkKind::Local {
+            let validators = (1..=VALIDATORS_MAX).map(validator);
+            for name in PEOPLE.map(str::to_owned).into_iter().chain(validators) {
+                known.insert(local_account(&name), name);
+            }
+            for key in store.list()? {
+                known.insert(key.account(), key.name);
+            }
+        }
+        Ok(Self { kind, store, known })
+    }
+
+    /// Returns the secret key of `name`.
+    ///
+    /// # Errors
+    /// [`Exit::Key`] if there is none, or the key is not for this kind of network.
+    pub(crate) fn secret(&self, name: &str) -> Outcome<SecretKey> {
+        if self.kind == NetworkKind::Local && is_public(name) {
+            return Ok(SecretKey::local(name));
+        }
+        if self.kind != NetworkKind::Local && (is_public(name) || self.store.has(name)) {
+            let message = format!("`{name}` is a key for local networks only; this network is not");
+            return Err(CliError::new(Exit::Key, message));
+        }
+        if AccountId::from_address(name, self.kind).is_ok() {
+            let message = format!("no key for {name}: the sender is named by its key");
+            return Err(CliError::new(Exit::Key, message).next("starling key list"));
+        }
+        self.store.secret(name)
+    }
+
+    /// Returns the account that `text` names: a name or an address.
+    ///
+    /// # Errors
+    /// A usage error if it is neither, [`Exit::WrongNetwork`] for an address of another kind of network.
+    pub(crate) fn account(&self, text: &str) -> Outcome<AccountId> {
+        if self.kind == NetworkKind::Local {
+            if is_public(text) {
+                return Ok(local_account(text));
+            }
+            if self.store.has(text) {
+                return Ok(self.store.info(text)?.account());
+            }
+        }
+        match AccountId::from_address(text, self.kind) {
+            Ok(account) => Ok(account),
+            Err(error @ AddressError::OtherNetwork { .. }) => Err(error).exit(Exit::WrongNetwork),
+            Err(AddressError::Malformed { .. }) if !text.contains('1') || text.len() < 20 => {
+                let message = format!("`{text}` is neither a key of yours nor an address");
+                Err(CliError::usage(message)
+                    .next(format!("starling key list, or: starling key new {text}")))
+            }
+            Err(error) => Err(CliError::usage(format!("`{text}`: {error}"))),
+        }
+    }
+
+    /// Returns the name of `account`, or its shortened address.
+    pub(crate) fn show(&self, account: AccountId) -> String {
+        match self.known.get(&account) {
+            Some(name) => name.clone(),
+            None => short(&account.to_address(self.kind), 12),
+        }
+    }
+
+    /// Returns the name behind an address, or the shortened address.
+    pub(crate) fn show_address(&self, address: &str) -> String {
+        match AccountId::from_address(address, self.kind) {
+            Ok(account) => self.show(account),
+            Err(_) => short(address, 12),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use starling_ledger::genesis::local_consensus_key;
+
+    use super::*;
+
+    #[test]
+    fn only_documented_names_are_public() {
+        for name in ["alice", "bob", "n1", "n64"] {
+            assert!(is_public(name), "{name}");
+        }
+        for name in ["alcie", "Alice", "n0", "n65", "n01", "n", ""] {
+            assert!(!is_public(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_of_one_validator_differ() {
+        let account = SecretKey::local("n1").public_key();
+        let consensus = local_consensus_key("n1").public_key();
+        let node = node_key("n1").public_key();
+        assert!(account != consensus && consensus != node && account != node);
+    }
+
+    #[test]
+    fn shortens_long_texts_only() {
+        assert_eq!(short("starlocal1qabcdefgh", 12), "starlocal1qa…gh");
+        assert_eq!(short("n1", 12), "n1");
+    }
+}

@@ -1,0 +1,166 @@
+//! What the user sees: the result on stdout, all else on stderr.
+//!
+//! With `--json` stdout holds exactly one envelope, for errors too:
+//! `{"v":1,"ok":true,"data":…}` or `{"v":1,"ok":false,"error":{"code":…,"exit":…,"message":…}}`.
+//!
+//! # Invariants
+//! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in silence
+//! and the command goes on to its own exit code.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::args::{Color, Global};
+use crate::error::CliError;
+
+/// The version of the envelope.
+const ENVELOPE_VERSION: u8 = 1;
+
+/// How to talk to the user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    color: bool,
+}
+
+/// Colours of words that must not be missed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tone {
+    /// Good news: final, resumed.
+    Good,
+    /// Bad news: halted, error.
+    Bad,
+    /// Less important than the rest.
+    Faint,
+}
+
+impl Output {
+    /// Decides from the flags and the terminal.
+    pub(crate) fn new(global: &Global) -> Self {
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                io::stdout().is_terminal()
+                    && io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            color,
+        }
+    }
+
+    /// Decides for a command line that could not be parsed.
+    pub(crate) fn unparsed(json: bool) -> Self {
+        Self {
+            json,
+            quiet: false,
+            color: false,
+        }
+    }
+
+    /// Says whether stdout is to hold JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints the result: `data` in an envelope, or `text` for people.
+    pub(crate) fn result(self, data: &Value, text: &str) {
+        if self.json {
+            self.envelope(data);
+        } else {
+            print(text);
+        }
+    }
+
+    /// Prints the envelope of a result with `--json`, and nothing otherwise.
+    pub(crate) fn envelope(self, data: &Value) {
+        if self.json {
+            print(&json!({"v": ENVELOPE_VERSION, "ok": true, "data": data}).to_string());
+        }
+    }
+
+    /// Prints a part of the result for people; nothing with `--json`.
+    pub(crate) fn line(self, text: &str) {
+        if !self.json {
+            print(text);
+        }
+    }
+
+    /// Prints progress on stderr, unless quiet.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Names the next command, for people only.
+    pub(crate) fn next(self, command: &str) {
+        if !self.json {
+            self.note(&self.paint(Tone::Faint, &format!("next: {command}")));
+        }
+    }
+
+    /// Prints an error where it belongs.
+    pub(crate) fn error(self, error: &CliError) {
+        if self.json {
+            let mut body = json!({
+                "code": error.code,
+                "exit": error.exit.number(),
+                "message": error.message,
+            });
+            if let Some(next) = &error.next {
+                body["next"] = json!(next);
+            }
+            print(&json!({"v": ENVELOPE_VERSION, "ok": false, "error": body}).to_string());
+            return;
+        }
+        let mut stderr = io::stderr().lock();
+        let word = self.paint(Tone::Bad, "error:");
+        let _ = writeln!(stderr, "{word} {}", error.message);
+        if let Some(next) = &error.next {
+            let _ = writeln!(stderr, "  next: {next}");
+        }
+    }
+
+    /// Colours `text`, where colours are wanted.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+        };
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Writes a line to stdout at once; a closed pipe is nobody's fault.
+fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_only_where_wanted() {
+        let plain = Output::unparsed(false);
+        assert_eq!(plain.paint(Tone::Good, "FINAL"), "FINAL");
+        let painted = Output {
+            color: true,
+            ..plain
+        };
+        assert_eq!(painted.paint(Tone::Good, "FINAL"), "\x1b[32mFINAL\x1b[0m");
+    }
+}

@@ -1,0 +1,147 @@
+//! Checks of a node's answers against the genesis: no node's word is taken for anything.
+//!
+//! A header counts when more than two thirds of the genesis validators signed it; an account when its
+//! proof leads to the header's state root; a transaction when its proof leads to the header's
+//! transaction root.
+//!
+//! # Limits
+//! The validators are those of the genesis: this release does not follow changes of the set.
+
+use std::fmt::Display;
+
+use starling_ledger::account::Account;
+use starling_ledger::address::AccountId;
+use starling_ledger::block::BlockHeader;
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::codec::{CodecError, decode};
+use starling_ledger::genesis::Genesis;
+use starling_ledger::keys::Ed25519;
+use starling_ledger::light;
+use starling_ledger::merkle::ListProof;
+use starling_ledger::state::{PROOF_BYTES_MAX, StateProof};
+use starling_ledger::transaction::{RawTransaction, TransactionId};
+
+use crate::error::{CliError, Outcome};
+use crate::exit::Exit;
+use crate::rpc::reply;
+
+/// Most bytes of a header, a certificate or a proof of inclusion: a certificate of 1,000 is 67 kB.
+const PIECE_BYTES_MAX: usize = 128 * 1024;
+
+/// A way to read a value.
+type Read<T> = fn(&[u8]) -> Result<T, CodecError>;
+
+/// Checks answers against one genesis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verifier<'genesis> {
+    genesis: &'genesis Genesis,
+}
+
+/// A header that more than two thirds signed.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifiedHeader {
+    /// The header.
+    pub(crate) header: BlockHeader,
+    /// How many signed.
+    pub(crate) signed: usize,
+    /// How many there are.
+    pub(crate) total: usize,
+}
+
+impl<'genesis> Verifier<'genesis> {
+    /// Trusts `genesis`.
+    pub(crate) const fn new(genesis: &'genesis Genesis) -> Self {
+        Self { genesis }
+    }
+
+    /// Checks a header and its certificate, as they come in hex.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn header(self, header: &str, certificate: &str) -> Outcome<VerifiedHeader> {
+        let header: BlockHeader = piece("header", header, decode::<_, PIECE_BYTES_MAX>)?;
+        let certificate: CommitCertificate =
+            piece("certificate", certificate, decode::<_, PIECE_BYTES_MAX>)?;
+        light::verify_header(&Ed25519, self.genesis, &header, &certificate).map_err(lied)?;
+        Ok(VerifiedHeader {
+            header,
+            signed: certificate.signatures.len(),
+            total: self.genesis.validators.len(),
+        })
+    }
+
+    /// Checks what a node says about `account`; `None` if the ledger does not know it.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn account(
+        self,
+        account: &AccountId,
+        answer: &reply::Account,
+    ) -> Outcome<(VerifiedHeader, Option<Account>)> {
+        let header = self.header(&answer.header, &answer.certificate)?;
+        let bytes = unhex("proof", &answer.proof)?;
+        let proof: StateProof = decode::<_, PROOF_BYTES_MAX>(&bytes).map_err(lied)?;
+        let entry = light::verify_account(&header.header, &proof, account).map_err(lied)?;
+        let (nonce, balance) = entry.map_or((0, 0), |entry| (entry.nonce, entry.balance));
+        let told = (
+            answer.exists,
+            answer.height,
+            answer.nonce,
+            answer.balance_base,
+        );
+        if told != (entry.is_some(), header.header.height, nonce, balance) {
+            return Err(lied("the account told is not the one proven"));
+        }
+        Ok((header, entry))
+    }
+
+    /// Checks that the transaction `id` is in the block that a node says it is in.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn transaction(
+        self,
+        id: &TransactionId,
+        answer: &reply::Transaction,
+    ) -> Outcome<VerifiedHeader> {
+        let given = |text: &Option<String>| text.clone().unwrap_or_default();
+        let header = self.header(&given(&answer.header), &given(&answer.certificate))?;
+        let raw = RawTransaction(unhex("transaction", &given(&answer.raw))?.into());
+        let found = raw.verify(&Ed25519, &self.genesis.hash()).map_err(lied)?;
+        let proof: ListProof = piece("proof", &given(&answer.proof), decode::<_, PIECE_BYTES_MAX>)?;
+        light::verify_transaction(&header.header, &proof, &found.wire_id()).map_err(lied)?;
+        if found.id() != *id || answer.height != Some(header.header.height) {
+            return Err(lied("the transaction is not proven to be in this block"));
+        }
+        Ok(header)
+    }
+}
+
+/// Reads a piece of a proof.
+fn piece<T>(what: &str, hex: &str, read: Read<T>) -> Outcome<T> {
+    read(&unhex(what, hex)?).map_err(|error| lied(format!("the {what} is {error}")))
+}
+
+/// Reads bytes in hex, of any even number of digits.
+///
+/// # Errors
+/// [`Exit::Verification`] if they are not hex, or missing.
+pub(crate) fn unhex(what: &str, text: &str) -> Outcome<Vec<u8>> {
+    let byte = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u8::from_str_radix(digits, 16).ok().filter(|_| valid)
+    };
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    match bytes {
+        Some(bytes) if !bytes.is_empty() && text.len().is_multiple_of(2) => Ok(bytes),
+        _ => Err(lied(format!("the {what} is missing or not hex"))),
+    }
+}
+
+fn lied(reason: impl Display) -> CliError {
+    let message = format!("verification failed, the node lied: {reason}");
+    CliError::new(Exit::Verification, message)
+        .next("ask another node with --node, and tell the operator of this one")
+}
