@@ -9,6 +9,7 @@ use bincode::{Decode, Encode};
 use crate::account::Account;
 use crate::codec::{CodecError, decode, encode};
 use crate::keys::PublicKey;
+use crate::state::{State, StateError};
 use crate::state_key::StateKey;
 use crate::transaction::Amount;
 
@@ -41,6 +42,9 @@ pub struct Stake {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SupplyError {
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// An entry that no release wrote.
     #[error("the state holds a key of {size_bytes} bytes that is of no known kind")]
     Key {
@@ -106,6 +110,22 @@ impl Stake {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         decode::<_, STAKE_BYTES>(bytes)
     }
+}
+
+/// Reads every entry of `state` and says whether they add up to the supply.
+///
+/// # Errors
+/// [`SupplyError`] names the entry or the sum that is wrong.
+pub fn check_supply(state: &State) -> Result<Totals, SupplyError> {
+    let mut check = SupplyCheck::default();
+    let mut added = Ok(());
+    state.visit(|key, value| {
+        if added.is_ok() {
+            added = check.add(key, value);
+        }
+    })?;
+    added?;
+    check.finish()
 }
 
 /// Adds up the entries of a state, given in any order, one at a time.

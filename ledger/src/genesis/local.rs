@@ -21,8 +21,8 @@ pub const LOCAL_ACCOUNTS: [&str; 2] = ["alice", "bob"];
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Genesis {
-    /// Returns the genesis of a local network with validators `n1` to `n{validators}`. The account of
-    /// each has the key of its name, and it signs votes with [`local_consensus_key`].
+    /// Returns the genesis of a local network with validators `n1`, `n2`, … The account of each has
+    /// the key of its name, and it signs votes with [`local_consensus_key`].
     pub fn local(name: &str, time_ms: u64, validators: u16) -> Self {
         let accounts = LOCAL_ACCOUNTS.map(|name| GenesisAccount {
             account: local_account(name),
