@@ -131,3 +131,6 @@ pub fn verify_transaction(
         false => Err(LightError::Transaction),
     }
 }
+
+#[cfg(test)]
+mod tests;

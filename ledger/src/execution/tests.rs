@@ -1,3 +1,6 @@
 //! Each rule of transactions and blocks.
 
+mod arithmetic;
+mod header;
+mod reference;
 mod transactions;
