@@ -1,7 +1,7 @@
 //! Every way in which a peer can misbehave, and what follows.
 //!
-//! Only what the peer could have known to be wrong is a fault. What depends on the state of the ledger
-//! (a nonce, missing funds, a block of a height that has passed) never is.
+//! Only what the peer could have known to be wrong is a fault. What depends on the state of the
+//! ledger (a nonce, missing funds, a block of a height that has passed) never is.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Flooding: each neighbour is sent what it has not got, once.
 //!
 //! Transactions are handed to the node once and relayed only after it accepted them, in batches.
-//! Consensus messages are handed to the node as they come and relayed at once when it says so. Both are
-//! known by content, so that another signature or another vote is another thing.
+//! Consensus messages are handed to the node as they come and relayed at once when it says so. Both
+//! are known by content, so that another signature or another vote is another thing.
 //!
 //! # Source
 //! gossip.md, sections 3 and 4. # Deviations: every transaction is pushed whole; hop counts,

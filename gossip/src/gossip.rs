@@ -1,8 +1,8 @@
 //! The gossip machine: overlay, flooding and sync as one.
 //!
-//! The node calls [`Gossip::handle`] with everything that happens, does the actions that come out in
-//! their order, and calls again with [`Input::Wake`] at [`Gossip::next_deadline`]. Nothing here reads a
-//! clock or fails: what a peer does wrong ends in a penalty.
+//! The node calls [`Gossip::handle`] with everything that happens, does the actions that come out
+//! in their order, and calls again with [`Input::Wake`] at [`Gossip::next_deadline`]. Nothing here
+//! reads a clock or fails: what a peer does wrong ends in a penalty.
 //!
 //! # Invariants
 //! - `PeerUp` and `PeerDown` of a peer alternate; nothing comes from a peer that is not up.

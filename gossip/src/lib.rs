@@ -1,7 +1,7 @@
 //! How Starling spreads what it knows: overlay, relay, sync, and the links that carry them.
 //!
-//! Everything here is pure but [`transport`], which is the one place with sockets and tokio. The pure
-//! part is one machine, [`Gossip`]: [`Input`]s in, [`Action`]s out.
+//! Everything here is pure but [`transport`], which is the one place with sockets and tokio. The
+//! pure part is one machine, [`Gossip`]: [`Input`]s in, [`Action`]s out.
 
 pub mod lane;
 pub mod link;

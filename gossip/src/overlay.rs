@@ -1,12 +1,12 @@
 //! The overlay: whom this node is linked to.
 //!
-//! A node dials up to eight peers and takes up to 32 in, so that a small network becomes a full mesh and
-//! a large one a random graph. It learns addresses from the hellos of its peers and by asking them; so
-//! the node that it began with may die.
+//! A node dials up to eight peers and takes up to 32 in, so that a small network becomes a full
+//! mesh and a large one a random graph. It learns addresses from the hellos of its peers and by
+//! asking them; so the node that it began with may die.
 //!
 //! # Invariants
-//! - At most one link per peer is up. Of two dialed by different sides, the one that the lower id dialed
-//!   stays; of two by one side, that side ends the later. Both ends choose the same.
+//! - At most one link per peer is up. Of two dialed by different sides, the one that the lower id
+//!   dialed stays; of two by one side, that side ends the later. Both ends choose the same.
 //! - A link is up only after the peer's hello, of our network and a version we share.
 //! - Each dial ends in a link that is up, or in one reason that the address book keeps.
 //!

@@ -1,14 +1,14 @@
 //! Sync: a node behind fetches ranges of final blocks from several neighbours at once.
 //!
-//! Neighbours tell each other their heights. Whoever is behind asks for the blocks above its own, range
-//! by range, keeps what comes early, and hands the node one range after the other. There is no state but
-//! our height, so that it can stop and resume anywhere.
+//! Neighbours tell each other their heights. Whoever is behind asks for the blocks above its own,
+//! range by range, keeps what comes early, and hands the node one range after the other. There is
+//! no state but our height, so that it can stop and resume anywhere.
 //!
 //! # Invariants
 //! - Ranges asked for, kept and being applied do not overlap, and are at most [`MAX_RANGES`].
 //! - Blocks go to the node in order, one range at a time.
-//! - A height that is only claimed blocks nothing: who does not deliver is not asked for a while, and its
-//!   claim does not count for as long.
+//! - A height that is only claimed blocks nothing: who does not deliver is not asked for a while,
+//!   and its claim does not count for as long.
 //!
 //! # Limits
 //! Eight ranges of at most 4 MiB wait here.
@@ -327,7 +327,8 @@ impl Sync {
         }
     }
 
-    /// Tells the node when it falls behind and when it has caught up; peers on probation do not count.
+    /// Tells the node when it falls behind and when it has caught up; peers on probation do not
+    /// count.
     fn tell_node(&mut self, now: Instant, out: &mut Outbox) {
         let best = self.claims.best(now);
         let is_behind = self.is_fetching && best > self.ours;

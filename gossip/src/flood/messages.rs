@@ -1,8 +1,8 @@
 //! Consensus messages: known by content, relayed at once when the node says so.
 //!
-//! The node may have to refuse a message that it will want later (of a height to come, say). So one that
-//! it did not pass on is handed over again when it comes again, and even one that it did pass on after a
-//! while: only the storm of copies from other neighbours is kept away.
+//! The node may have to refuse a message that it will want later (of a height to come, say). So one
+//! that it did not pass on is handed over again when it comes again, and even one that it did pass
+//! on after a while: only the storm of copies from other neighbours is kept away.
 
 use std::time::Duration;
 
@@ -81,8 +81,8 @@ impl Messages {
         is_due
     }
 
-    /// Notes that a frame is flooded, and returns the links it goes out on: all with `force`, else those
-    /// on which it neither came nor went.
+    /// Notes that a frame is flooded, and returns the links it goes out on: all with `force`, else
+    /// those on which it neither came nor went.
     pub(crate) fn flood(
         &mut self,
         now: Instant,

@@ -1,8 +1,8 @@
 //! Where peers can be dialed, how that went, and when to try again.
 //!
 //! # Invariants
-//! At most [`MAX_ADDRESSES`] entries; a configured one is never evicted. Each dial ends in a link or in
-//! one reason, which the entry keeps until a link is up.
+//! At most [`MAX_ADDRESSES`] entries; a configured one is never evicted. Each dial ends in a link
+//! or in one reason, which the entry keeps until a link is up.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,10 +29,11 @@ const CONFIGURED_BACKOFF_MAX: Duration = Duration::from_secs(4);
 const TRIED_BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// The longest wait for an address that never worked.
 const UNTRIED_BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// A link that ended sooner counts as a failed dial, so that a peer that comes and goes is not dialed
-/// several times a second.
+/// A link that ended sooner counts as a failed dial, so that a peer that comes and goes is not
+/// dialed several times a second.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
-/// A dial of which nothing was heard for this long has failed; the transport's own limit is shorter.
+/// A dial of which nothing was heard for this long has failed; the transport's own limit is
+/// shorter.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How an address became known.
@@ -114,8 +115,8 @@ impl AddressBook {
         entry.next_dial = now;
     }
 
-    /// Learns an address of `peer`, to be dialed from `at`, and says whether it is new; what cannot be
-    /// dialed, and what is too much, is left out.
+    /// Learns an address of `peer`, to be dialed from `at`, and says whether it is new; what cannot
+    /// be dialed, and what is too much, is left out.
     pub fn learn(
         &mut self,
         address: SocketAddr,

@@ -17,8 +17,8 @@ use crate::time::Instant;
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a peer is pinged.
 pub const PING_EVERY: Duration = Duration::from_secs(5);
-/// How long a peer may take to answer. With [`PING_EVERY`], a peer that is silent or does not read ends
-/// within 20 s.
+/// How long a peer may take to answer. With [`PING_EVERY`], a peer that is silent or does not read
+/// ends within 20 s.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a second link in the same direction may stand by; its dialer ends one at once.
 pub const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);

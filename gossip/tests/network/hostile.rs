@@ -155,11 +155,16 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     (0u32..6, body).prop_map(|(kind, body)| [kind.to_le_bytes().to_vec(), body].concat())
 }
 
+/// What one attacker sends.
+fn frames() -> impl Strategy<Value = Vec<(Lane, Vec<u8>)>> {
+    proptest::collection::vec((lane(), frame()), 1..20)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn random_bytes_on_any_lane_never_panic(frames in proptest::collection::vec((lane(), frame()), 1..20)) {
+    fn random_bytes_on_any_lane_never_panic(frames in frames()) {
         let (mut net, link) = with_attacker();
         for (lane, bytes) in frames {
             send(&mut net, link, lane, bytes.into());

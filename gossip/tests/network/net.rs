@@ -1,4 +1,5 @@
-//! A little network in virtual time: gossip machines, wires with a delay, and nodes that accept all.
+//! A little network in virtual time: gossip machines, wires with a delay, and nodes that accept
+//! all.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
