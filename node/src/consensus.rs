@@ -1,24 +1,24 @@
 //! Agreement: the machine around the engine.
 //!
-//! The engine ([`engine::Engine`]) is the algorithm for one height. This machine is all else that agreement
-//! needs, and has no clock, thread, socket or file:
+//! The engine ([`engine::Engine`]) is the algorithm for one height. This machine is all else that
+//! agreement needs, and has no clock, thread, socket or file:
 //!
-//! - *Admission*: a message reaches the engine only if its sender is a member (a proposal: the round's
-//!   proposer), its signature is right (checked once, [`memo`]), and its round is near.
-//! - *Durability*: what the engine was fed is logged ([`wal`]), what was signed is guarded ([`guard`]), and
-//!   both are on disk before anything that follows from them is seen.
+//! - *Admission*: a message reaches the engine only if its sender is a member (a proposal: the
+//!   round's proposer), its signature is right (checked once, [`memo`]), and its round is near.
+//! - *Durability*: what the engine was fed is logged ([`wal`]), what was signed is guarded
+//!   ([`guard`]), and both are on disk before anything that follows from them is seen.
 //! - *Loss*: neighbours exchange what they have of a height and send each other what is missing.
-//! - *Content*: votes are told apart by content ([`vote_store`]); a commit certificate that its precommits
-//!   make counts whatever the engine counted.
+//! - *Content*: votes are told apart by content ([`vote_store`]); a commit certificate that its
+//!   precommits make counts whatever the engine counted.
 //! - *Pace*: a height begins when there is a reason ([`timers::Timing`]).
 //! - *Care*: after a lost guard the node watches before it signs ([`watch`]).
 //!
-//! The caller sends [`Input::StartHeight`] first, and again after each commit, whether it was decided here
-//! or came by sync. Only members of the set sign; all others follow along.
+//! The caller sends [`Input::StartHeight`] first, and again after each commit, whether it was
+//! decided here or came by sync. Only members of the set sign; all others follow along.
 //!
 //! # Invariants
-//! - No [`Action::Flood`] of an own message and no [`Action::Decided`] leaves before the `Persist` it
-//!   depends on is answered.
+//! - No [`Action::Flood`] of an own message and no [`Action::Decided`] leaves before the `Persist`
+//!   it depends on is answered.
 //! - Two different messages for one (height, round, step) are never signed.
 //! - What is decided was checked by this node and found valid.
 //!
@@ -28,6 +28,8 @@
 mod action;
 mod admission;
 mod blocks;
+mod certificates;
+mod decision;
 pub mod engine;
 pub mod frame;
 pub mod guard;
@@ -55,7 +57,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{PublicKey, SignatureScheme, Signer};
 use starling_ledger::validators::ValidatorSet;
-use starling_ledger::vote::Height;
+use starling_ledger::vote::{Height, SignedVote};
 
 pub use self::action::{
     Action, ConsensusEvent, ConsensusFault, HaltReason, Input, PersistId, SpectatorReason,
@@ -177,6 +179,10 @@ impl Consensus {
             Input::StartHeight { height, validators } => {
                 self.start_height(now, height, validators, out);
             }
+            Input::Parent {
+                validators,
+                certificate,
+            } => self.parent(validators, certificate),
             Input::WorkToDo(work) => self.work = work,
             Input::Message { from, message } => self.admit(now, from, message, out),
             Input::Have { from, have } => self.answer_have(now, from, &have, out),
@@ -316,6 +322,31 @@ impl Consensus {
         for message in self.early.take(height) {
             self.admit(now, None, message, out);
         }
+    }
+
+    /// Takes the decision of the last height from elsewhere.
+    fn parent(&mut self, validators: Arc<ValidatorSet>, certificate: CommitCertificate) {
+        let height = self.current.as_ref().map_or(0, |state| state.height());
+        let known = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.decision.is_some());
+        if known || certificate.height.saturating_add(1) != height {
+            return;
+        }
+        let before = self.last.take().map(|last| last.store);
+        let before = before.filter(|store| store.height() == certificate.height);
+        let mut store = before.unwrap_or_else(|| VoteStore::new(certificate.height, validators));
+        for entry in &certificate.signatures {
+            if let Some(vote) = certificate.precommit(store.validators(), entry.validator) {
+                let signature = entry.signature;
+                store.insert_vote(SignedVote { vote, signature });
+            }
+        }
+        self.last = Some(LastHeight {
+            store,
+            decision: Some(certificate),
+        });
     }
 
     /// The own key, if it is a member's at this height.

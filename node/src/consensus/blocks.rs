@@ -1,8 +1,9 @@
-//! Which blocks of a height were proposed or certified, which were executed, and which the engine knows.
+//! Which blocks of a height were proposed or certified, which were executed, and which the engine
+//! knows.
 //!
 //! The engine is told of a block only if its hash matches a proposal signed by the proposer of that
-//! proposal's round, or a certificate: two unsigned blocks would fill its table for a round, and the
-//! honest proposal would be refused.
+//! proposal's round, or a certificate: two unsigned blocks would fill its table for a round, and
+//! the honest proposal would be refused.
 //!
 //! # Limits
 //! [`MAX_CLAIMED`] blocks with a claim and [`MAX_UNCLAIMED`] without one, 100 bytes each.
@@ -45,8 +46,8 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Takes note of a checked proposal or certificate; `settled` if the time of the block no longer
-    /// matters.
+    /// Takes note of a checked proposal or certificate; `settled` if the time of the block no
+    /// longer matters.
     pub(super) fn claim(&mut self, block: BlockHash, round: Round, settled: bool) {
         if let Some(claim) = self.claims.get_mut(&block) {
             claim.settled |= settled;
