@@ -66,6 +66,26 @@ pub fn decode<T: Decode<()>, const LIMIT: usize>(bytes: &[u8]) -> Result<T, Code
     }
 }
 
+/// Decodes the value that `bytes` begin with, at most `LIMIT` of them, whatever follows.
+///
+/// For looking at a header before the rest; what is agreed on is decoded whole, with [`decode`].
+///
+/// # Errors
+/// [`CodecError`] if the bytes are too many or malformed.
+pub fn decode_prefix<T: Decode<()>, const LIMIT: usize>(bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > LIMIT {
+        return Err(CodecError::TooLarge {
+            size_bytes: bytes.len(),
+            limit_bytes: LIMIT,
+        });
+    }
+    bincode::decode_from_slice(bytes, config::<LIMIT>())
+        .map(|(value, _)| value)
+        .map_err(|error| CodecError::Malformed {
+            reason: error.to_string(),
+        })
+}
+
 /// Turns a type's own rule into a decoding error.
 pub(crate) fn refuse(reason: &'static str) -> bincode::error::DecodeError {
     bincode::error::DecodeError::Other(reason)

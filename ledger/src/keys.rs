@@ -157,6 +157,12 @@ impl SecretKey {
     }
 }
 
+impl From<SecretKey> for ed25519_dalek::SigningKey {
+    fn from(key: SecretKey) -> Self {
+        key.0
+    }
+}
+
 impl Signer for SecretKey {
     fn public_key(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())

@@ -1,3 +1,13 @@
-//! How a peer lives: mempool, consensus, HTTP interface, runtime.
+//! How a peer lives: mempool, consensus, and the core that puts them together with gossip and
+//! ledger.
+//!
+//! [`core::Core`] is the whole node as one deterministic state machine. It holds no socket, clock,
+//! thread or random source; two shells drive it through the same `handle`: [`runtime`], with real
+//! QUIC, RocksDB and clocks, and the simulator in `tests/`.
 
 pub mod consensus;
+pub mod core;
+pub mod mempool;
+pub mod work;
+
+pub mod runtime;

@@ -307,6 +307,9 @@ pub enum BlockError {
         /// What the header names.
         found: Hash,
     },
+    /// Not the encoding of a block.
+    #[error("block {0}")]
+    Malformed(CodecError),
     /// The state cannot be read.
     #[error(transparent)]
     State(#[from] StateError),

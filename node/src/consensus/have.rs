@@ -1,18 +1,16 @@
 //! The exchange of what neighbours have, by which consensus survives any loss of messages.
 //!
-//! While a height lasts, every [`HAVE_EVERY`] each neighbour is told what is here of the current
-//! round, and answers with what is missing: proposal, block, votes; the certificate that lets a
-//! node that lags enter a later round; and, so that no lock is hidden, polka, proposal and block of
-//! a later valid round. A neighbour that is still at the last height gets the precommits that
-//! decided it.
+//! While a height lasts, every [`HAVE_EVERY`] each neighbour is told what is here of the current round, and
+//! answers with what is missing: proposal, block, votes; the certificate that lets a node that lags enter
+//! a later round; and, so that no lock is hidden, polka, proposal and block of a later valid round. A
+//! neighbour that is still at the last height gets the precommits that decided it.
 //!
-//! A vote is sent only if it was here when the same neighbour last told the same round: what has
-//! just come is on its way by flooding. At 20–40 % loss an engine whose neighbours fill gaps is
-//! 2.5–13 times as quick as a bare one (the spike's measurement).
+//! A vote is sent only if it was here when the same neighbour last told the same round: what has just come
+//! is on its way by flooding. At 20–40 % loss an engine whose neighbours fill gaps is 2.5–13 times as
+//! quick as a bare one (the spike's measurement).
 //!
 //! # Limits
-//! One answer per neighbour and [`ANSWER_EVERY`], of at most [`MAX_ANSWER`] messages and one block
-//! a second.
+//! One answer per neighbour and [`ANSWER_EVERY`], of at most [`MAX_ANSWER`] messages and one block a second.
 
 use std::time::Duration;
 
@@ -172,8 +170,8 @@ impl Consensus {
         self.send(now, (peer, have.height), (messages, block), out);
     }
 
-    /// Sends what decided the last height, whatever the neighbour says it has: an equivocator's
-    /// vote may be another one there.
+    /// Sends what decided the last height, whatever the neighbour says it has: an equivocator's vote may
+    /// be another one there.
     fn fill_last(&mut self, now: Instant, peer: PeerId, have: &Have, out: &mut Vec<Action>) {
         let Some(last) = &self.last else { return };
         let Some(decision) = &last.decision else {

@@ -1,14 +1,13 @@
 //! Everything admitted at one height: proposals and votes by content, and what they prove.
 //!
-//! The engine counts the first vote of a validator for a step; this store keeps two different ones,
-//! for three reasons: they are evidence, a quorum may need either, and neighbours may lack either.
-//! It goes on collecting after the decision, so that late precommits still count as presence.
+//! The engine counts the first vote of a validator for a step; this store keeps two different ones, for
+//! three reasons: they are evidence, a quorum may need either, and neighbours may lack either. It goes on
+//! collecting after the decision, so that late precommits still count as presence.
 //!
 //! # Limits
-//! [`MAX_ROUNDS_KEPT`] rounds behind the current one and `MAX_ROUNDS_AHEAD` ahead of it; in each,
-//! two proposals and two votes per validator and step. At 1,000 validators that is 27 rounds of
-//! 4,000 votes of 180 bytes: 20 MiB if all of them equivocate all the time; 0.3 MiB for an ordinary
-//! height.
+//! [`MAX_ROUNDS_KEPT`] rounds behind the current one and `MAX_ROUNDS_AHEAD` ahead of it; in each, two
+//! proposals and two votes per validator and step. At 1,000 validators that is 27 rounds of 4,000 votes
+//! of 180 bytes: 20 MiB if all of them equivocate all the time; 0.3 MiB for an ordinary height.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -210,12 +209,10 @@ impl VoteStore {
         voters.into_iter().any(|(_, votes)| votes.len() > 1)
     }
 
-    /// Returns the blocks for which more than two thirds voted in a step, counting by content.
-    ///
-    /// Two of them mean that more than a third of the power voted twice.
-    pub fn quorums(&self, step: Step) -> Vec<BlockHash> {
+    /// Returns the block for which more than two thirds voted in a step, counting by content.
+    pub fn quorum(&self, step: Step) -> Option<BlockHash> {
         if !self.validators.is_quorum(self.power(step)) {
-            return Vec::new();
+            return None;
         }
         let mut tally: BTreeMap<BlockHash, VotingPower> = BTreeMap::new();
         for (position, signed) in self.votes(step) {
@@ -223,9 +220,10 @@ impl VoteStore {
                 *tally.entry(block).or_default() += self.power_of(position);
             }
         }
-        let enough = tally.into_iter();
-        let enough = enough.filter(|(_, power)| self.validators.is_quorum(*power));
-        enough.map(|(block, _)| block).collect()
+        let mut enough = tally
+            .into_iter()
+            .filter(|(_, power)| self.validators.is_quorum(*power));
+        enough.next().map(|(block, _)| block)
     }
 
     /// Returns the signatures of a step for one block, by position.
@@ -247,7 +245,7 @@ impl VoteStore {
             return Some(polka.clone());
         }
         let step = (round, VoteType::Prevote);
-        let block = *self.quorums(step).first()?;
+        let block = self.quorum(step)?;
         Some(PolkaCertificate {
             height: self.height,
             round,
@@ -256,18 +254,16 @@ impl VoteStore {
         })
     }
 
-    /// Returns the commit certificates that the precommits of a round make.
-    pub fn commits(&self, round: Round) -> Vec<CommitCertificate> {
+    /// Returns the commit certificate that the precommits of a round make.
+    pub fn commit(&self, round: Round) -> Option<CommitCertificate> {
         let step = (round, VoteType::Precommit);
-        let blocks = self.quorums(step).into_iter();
-        blocks
-            .map(|block| CommitCertificate {
-                height: self.height,
-                round,
-                block,
-                signatures: self.signatures(step, block),
-            })
-            .collect()
+        let block = self.quorum(step)?;
+        Some(CommitCertificate {
+            height: self.height,
+            round,
+            block,
+            signatures: self.signatures(step, block),
+        })
     }
 
     /// Adds the precommits known here to a certificate of this height.

@@ -1,0 +1,248 @@
+//! The whole node as one state machine: gossip, mempool, consensus and ledger behind one `handle`.
+//!
+//! A call takes the time and one input and returns actions; nothing else happens. Work above 100 µs and
+//! all disk writes leave as actions and come back as inputs.
+//!
+//! # Order
+//! - A block is announced, and the next height begun, only after [`Input::Committed`] says that it is on
+//!   disk.
+//! - Votes and proposals leave only after [`Input::Logged`]; `consensus` holds them back until then.
+//! - The core never reads the store: accounts come with the results of workers, and later blocks report
+//!   what they touched.
+//!
+//! # Limits
+//! Bodies of blocks: see [`blocks`]. Transactions under check: [`transactions::CHECKS_MAX`] batches.
+
+mod blocks;
+mod chain;
+mod io;
+mod route;
+mod status;
+mod transactions;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::execution::Tip;
+use starling_ledger::keys::{SignatureScheme, Signer};
+
+use crate::consensus::timers::Timing;
+use crate::consensus::{self, Consensus, Recovered, malachite};
+use crate::mempool::{Limits, Mempool};
+use crate::work::WorkResult;
+
+pub use io::{Action, Answer, Event, HaltReason, Input, LogWrite, Now, Request, RequestId, WorkId};
+pub use status::Status;
+
+use blocks::Blocks;
+use chain::Pipeline;
+use transactions::{Checks, RecentAccounts};
+
+/// What a core is made of.
+pub struct CoreConfig {
+    /// How it meets its neighbours.
+    pub gossip: GossipConfig,
+    /// The key it signs votes with, on a validator.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// How signatures are checked.
+    pub scheme: Arc<dyn SignatureScheme>,
+    /// A person vouches that nobody else signs with this key: do not watch before signing.
+    pub sign_at_once: bool,
+    /// Bounds of the mempool.
+    pub mempool: Limits,
+    /// What the consensus log held at the start.
+    pub recovered: Recovered,
+    /// Bodies of blocks that the log held.
+    pub bodies: Vec<Arc<[u8]>>,
+    /// The certificate of the tip.
+    pub certificate: Option<CommitCertificate>,
+}
+
+/// The whole node, but for sockets, disks and clocks.
+pub struct Core {
+    /// The last decided block, which may still be on its way to disk.
+    tip: Tip,
+    /// The last block on disk: what the outside may be told.
+    settled: Tip,
+    gossip: Gossip,
+    consensus: Consensus,
+    mempool: Mempool,
+    blocks: Blocks,
+    pipeline: Pipeline,
+    checks: Checks,
+    recent: RecentAccounts,
+    works: BTreeMap<WorkId, Pending>,
+    next_work: u64,
+    /// Neighbours that are up, in order of their ids.
+    neighbours: BTreeSet<PeerId>,
+    queue: VecDeque<Internal>,
+    halted: Option<HaltReason>,
+}
+
+/// What a piece of work was handed out for.
+enum Pending {
+    /// Transactions of a neighbour or of a request.
+    Check(transactions::Source),
+    /// Our own proposal.
+    Build(starling_ledger::vote::Height),
+    /// A proposed block.
+    Execute,
+    /// Blocks fetched from a neighbour.
+    Range(PeerId, starling_ledger::vote::Height),
+}
+
+/// What the nested machines want of each other, handled in order before `handle` returns.
+enum Internal {
+    Gossip(starling_gossip::Action),
+    Consensus(consensus::Action),
+}
+
+impl Core {
+    /// Makes the core of a node whose chain ends in `tip`, and begins the next height.
+    pub fn new(now: Now, tip: Tip, config: CoreConfig, out: &mut Vec<Action>) -> Self {
+        let settings = consensus::Config {
+            timing: Timing::from(&tip.genesis.parameters),
+            new_engine: malachite::new_engine,
+            sign_at_once: config.sign_at_once,
+        };
+        let (genesis, recovered) = (tip.genesis_hash, config.recovered);
+        let consensus = Consensus::new(settings, config.signer, config.scheme, genesis, recovered);
+        let mut core = Self {
+            gossip: Gossip::new(&config.gossip),
+            consensus,
+            mempool: Mempool::new(config.mempool),
+            blocks: Blocks::new(tip.height + 1),
+            pipeline: Pipeline::new(config.certificate),
+            checks: Checks::default(),
+            recent: RecentAccounts::default(),
+            works: BTreeMap::new(),
+            next_work: 0,
+            neighbours: BTreeSet::new(),
+            queue: VecDeque::new(),
+            halted: None,
+            settled: tip.clone(),
+            tip,
+        };
+        core.start_height(now);
+        for body in config.bodies {
+            core.recover_body(body, out);
+        }
+        core.settle(now, out);
+        core
+    }
+
+    /// Takes one input at `now` and appends what is to be done to `out`.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Action>) {
+        if self.halted.is_some() {
+            return;
+        }
+        match input {
+            Input::Wake => {}
+            Input::Gossip(input) => self.tell_gossip(now, input),
+            Input::Worked { id, result } => self.worked(now, id, result, out),
+            Input::Committed { height, view } => self.committed(now, height, view, out),
+            Input::Logged { id } => self.tell_consensus(now, consensus::Input::Persisted { id }),
+            Input::BlocksRead { peer, from, blocks } => {
+                self.tell_gossip(now, starling_gossip::Input::Serve { peer, from, blocks });
+            }
+            Input::Request { id, request } => self.request(id, request, out),
+        }
+        self.wake(now, out);
+        self.settle(now, out);
+    }
+
+    /// Returns when `Input::Wake` is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let nested = [self.gossip.next_deadline(), self.consensus.next_deadline()];
+        nested
+            .into_iter()
+            .flatten()
+            .chain(self.blocks.next_deadline())
+            .min()
+    }
+
+    /// Returns the last block on disk and its state.
+    pub const fn settled(&self) -> &Tip {
+        &self.settled
+    }
+
+    fn wake(&mut self, now: Now, out: &mut Vec<Action>) {
+        let due = |deadline: Option<_>| deadline.is_some_and(|deadline| deadline <= now.instant);
+        if due(self.gossip.next_deadline()) {
+            self.tell_gossip(now, starling_gossip::Input::Wake);
+        }
+        if due(self.consensus.next_deadline()) {
+            self.tell_consensus(now, consensus::Input::Wake);
+        }
+        self.fetch_missing_blocks(now);
+        self.refill_checks(out);
+    }
+
+    /// Carries what the nested machines want of each other until nothing is left.
+    fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
+        while let Some(internal) = self.queue.pop_front() {
+            if self.halted.is_some() {
+                return;
+            }
+            match internal {
+                Internal::Gossip(action) => self.on_gossip(now, action, out),
+                Internal::Consensus(action) => self.on_consensus(now, action, out),
+            }
+        }
+    }
+
+    fn tell_gossip(&mut self, now: Now, input: starling_gossip::Input) {
+        let mut actions = Vec::new();
+        self.gossip.handle(now.instant, input, &mut actions);
+        self.queue.extend(actions.into_iter().map(Internal::Gossip));
+    }
+
+    fn tell_consensus(&mut self, now: Now, input: consensus::Input) {
+        let mut actions = Vec::new();
+        self.consensus.handle(now.instant, input, &mut actions);
+        self.queue
+            .extend(actions.into_iter().map(Internal::Consensus));
+    }
+
+    fn hand_out(&mut self, work: crate::work::Work, pending: Pending, out: &mut Vec<Action>) {
+        let id = WorkId(self.next_work);
+        self.next_work += 1;
+        self.works.insert(id, pending);
+        out.push(Action::Work { id, work });
+    }
+
+    fn worked(&mut self, now: Now, id: WorkId, result: WorkResult, out: &mut Vec<Action>) {
+        let Some(pending) = self.works.remove(&id) else {
+            return;
+        };
+        match (pending, result) {
+            (Pending::Check(source), WorkResult::Transactions { height, checked }) => {
+                self.checked(now, source, height, checked, out);
+            }
+            (
+                Pending::Build(height),
+                WorkResult::Built {
+                    built,
+                    round,
+                    skipped,
+                },
+            ) => {
+                self.built(now, (height, round), built, &skipped, out);
+            }
+            (Pending::Execute, WorkResult::Executed { hash, executed }) => {
+                self.executed(now, hash, executed, out);
+            }
+            (Pending::Range(peer, from), WorkResult::Range { blocks, refused }) => {
+                self.range_checked(now, (peer, from), blocks, refused, out);
+            }
+            _ => unreachable!("a worker returns the result of the work it was given"),
+        }
+    }
+
+    fn halt(&mut self, reason: HaltReason, out: &mut Vec<Action>) {
+        self.halted = Some(reason.clone());
+        out.push(Action::Halt(reason));
+    }
+}

@@ -1,0 +1,424 @@
+//! Bodies of the blocks that may be decided at the current height.
+//!
+//! A body is taken in when consensus has seen a signed proposal (or a certificate) for its hash. One that
+//! comes earlier than its proposal waits in a small corner. What is wanted and missing is asked for, from
+//! one neighbour after the other.
+//!
+//! # Limits
+//! [`BODIES_MAX`] bodies, of which at most [`EARLY_MAX`] that no proposal has named: 72 MiB at the worst.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use starling_gossip::fault::PeerFault;
+use starling_gossip::{Instant, PeerId};
+use starling_ledger::address::AccountId;
+use starling_ledger::block::{BLOCK_BYTES_MAX, BlockHash, BlockHeader};
+use starling_ledger::codec::decode_prefix;
+use starling_ledger::execution::BlockError;
+use starling_ledger::keys::PublicKey;
+use starling_ledger::vote::{Height, Round};
+
+use super::{Action, Core, Event, HaltReason, Now, Pending};
+use crate::consensus;
+use crate::work::{ExecutedBlock, Work};
+
+/// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early ones.
+pub const BODIES_MAX: usize = 24;
+/// Most bodies that no proposal has named yet.
+pub const EARLY_MAX: usize = 4;
+/// How long a wanted body may take by itself before it is asked for. Our choice: a block of 2 MiB passes
+/// 200 Mbit/s in that time.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Bodies up to this size are pushed on to all neighbours; larger ones are fetched by who lacks them.
+/// Our choice: pushing a larger one to many would delay votes behind it in the bottleneck's queue.
+const PUSH_BYTES_MAX: usize = 64 * 1024;
+/// How far a block's time may be ahead of our clock to be voted for. Our choice: good NTP is within 50 ms.
+const DRIFT_MAX_MS: u64 = 500;
+
+/// The bodies of one height.
+pub(super) struct Blocks {
+    height: Height,
+    bodies: BTreeMap<BlockHash, Body>,
+    wanted: BTreeMap<BlockHash, Wanted>,
+    /// Valid blocks whose time is ahead of our clock, with the time they become timely.
+    ahead: Vec<(u64, Instant, BlockHash)>,
+}
+
+struct Body {
+    raw: Arc<[u8]>,
+    header: BlockHeader,
+    state: BodyState,
+}
+
+enum BodyState {
+    Early,
+    Executing,
+    Valid(Arc<ExecutedBlock>),
+    Invalid(String),
+}
+
+struct Wanted {
+    next_ask: Instant,
+    asked: Vec<PeerId>,
+}
+
+impl Blocks {
+    pub(super) const fn new(height: Height) -> Self {
+        Self {
+            height,
+            bodies: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            ahead: Vec::new(),
+        }
+    }
+
+    /// Forgets lower heights.
+    pub(super) fn advance(&mut self, height: Height) {
+        self.height = height;
+        self.bodies.retain(|_, body| body.header.height >= height);
+        self.wanted.clear();
+        self.ahead.clear();
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let asks = self.wanted.values().map(|wanted| wanted.next_ask);
+        asks.chain(self.ahead.iter().map(|(_, at, _)| *at)).min()
+    }
+
+    /// Returns the encoding of a body of this height.
+    pub(super) fn raw(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        self.bodies.get(hash).map(|body| Arc::clone(&body.raw))
+    }
+
+    /// Returns a valid block with its effects.
+    pub(super) fn valid(&self, hash: &BlockHash) -> Option<Arc<ExecutedBlock>> {
+        match &self.bodies.get(hash)?.state {
+            BodyState::Valid(block) => Some(Arc::clone(block)),
+            _ => None,
+        }
+    }
+
+    /// Returns why a block is invalid, if it is.
+    pub(super) fn invalid(&self, hash: &BlockHash) -> Option<&str> {
+        match &self.bodies.get(hash)?.state {
+            BodyState::Invalid(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    fn has_room(&self, wanted: bool) -> bool {
+        let early = |body: &&Body| matches!(body.state, BodyState::Early);
+        self.bodies.len() < BODIES_MAX
+            && (wanted || self.bodies.values().filter(early).count() < EARLY_MAX)
+    }
+}
+
+impl Core {
+    /// A neighbour sent the body of a block.
+    pub(super) fn body_came(
+        &mut self,
+        now: Now,
+        from: PeerId,
+        raw: Arc<[u8]>,
+        out: &mut Vec<Action>,
+    ) {
+        let header = match decode_prefix::<BlockHeader, BLOCK_BYTES_MAX>(&raw) {
+            Ok(header) => header,
+            Err(error) => {
+                let fault = PeerFault::InvalidBlock {
+                    reason: error.to_string(),
+                };
+                return self.penalize(now, from, fault);
+            }
+        };
+        let hash = header.hash();
+        let in_reach =
+            header.height == self.blocks.height || header.height == self.blocks.height + 1;
+        let wanted = self.blocks.wanted.contains_key(&hash);
+        if !in_reach || self.blocks.bodies.contains_key(&hash) || !self.blocks.has_room(wanted) {
+            return;
+        }
+        self.blocks.bodies.insert(
+            hash,
+            Body {
+                raw,
+                header,
+                state: BodyState::Early,
+            },
+        );
+        if wanted {
+            self.relay_body(now, &hash, Some(from));
+            self.execute_body(&hash, out);
+        }
+    }
+
+    /// Takes in a body that the consensus log held.
+    pub(super) fn recover_body(&mut self, raw: Arc<[u8]>, out: &mut Vec<Action>) {
+        let Ok(header) = decode_prefix::<BlockHeader, BLOCK_BYTES_MAX>(&raw) else {
+            return;
+        };
+        if header.height != self.blocks.height {
+            return;
+        }
+        let hash = header.hash();
+        self.blocks.bodies.insert(
+            hash,
+            Body {
+                raw,
+                header,
+                state: BodyState::Early,
+            },
+        );
+        self.execute_body(&hash, out);
+    }
+
+    /// Consensus has seen a proposal or certificate for `hash` and lacks the body.
+    pub(super) fn want_body(
+        &mut self,
+        now: Now,
+        hash: BlockHash,
+        from: Option<PeerId>,
+        out: &mut Vec<Action>,
+    ) {
+        match self.blocks.bodies.get(&hash).map(|body| &body.state) {
+            Some(BodyState::Early) => {
+                self.relay_body(now, &hash, None);
+                self.execute_body(&hash, out);
+            }
+            Some(BodyState::Valid(_) | BodyState::Invalid(_)) => self.tell_checked(now, &hash),
+            Some(BodyState::Executing) => {}
+            None => {
+                let next_ask = now.instant + PATIENCE;
+                let known = self.blocks.wanted.entry(hash);
+                let wanted = known.or_insert(Wanted {
+                    next_ask,
+                    asked: Vec::new(),
+                });
+                if let Some(from) = from {
+                    wanted.asked.retain(|peer| *peer != from);
+                }
+            }
+        }
+    }
+
+    /// Asks for wanted bodies that did not come by themselves, and returns to blocks that became timely.
+    pub(super) fn fetch_missing_blocks(&mut self, now: Now) {
+        let height = self.blocks.height;
+        let mut asks = Vec::new();
+        for (hash, wanted) in &mut self.blocks.wanted {
+            if wanted.next_ask > now.instant {
+                continue;
+            }
+            wanted.next_ask = now.instant + PATIENCE * 2;
+            let fresh = self
+                .neighbours
+                .iter()
+                .find(|peer| !wanted.asked.contains(peer));
+            match fresh {
+                Some(peer) => {
+                    wanted.asked.push(*peer);
+                    asks.push((*peer, *hash));
+                }
+                None => wanted.asked.clear(),
+            }
+        }
+        for (peer, hash) in asks {
+            let peer = Some(peer);
+            self.tell_gossip(
+                now,
+                starling_gossip::Input::WantBlock { peer, height, hash },
+            );
+        }
+        let timely = self
+            .blocks
+            .ahead
+            .extract_if(.., |(_, at, _)| *at <= now.instant);
+        for (_, _, hash) in timely.collect::<Vec<_>>() {
+            self.tell_checked(now, &hash);
+        }
+    }
+
+    /// A worker made our own block.
+    pub(super) fn built(
+        &mut self,
+        now: Now,
+        (height, round): (Height, Round),
+        built: Result<Box<ExecutedBlock>, BlockError>,
+        skipped: &[starling_ledger::transaction::WireId],
+        out: &mut Vec<Action>,
+    ) {
+        skipped
+            .iter()
+            .for_each(|wire_id| self.mempool.remove(wire_id));
+        let block = match built {
+            Ok(block) => Arc::new(*block),
+            Err(error) => {
+                return self.halt(
+                    HaltReason::Storage {
+                        reason: error.to_string(),
+                    },
+                    out,
+                );
+            }
+        };
+        if height != self.blocks.height || self.tip.height + 1 != height {
+            return;
+        }
+        let hash = block.hash;
+        let body = Body {
+            raw: Arc::clone(&block.raw),
+            header: block.block.header.clone(),
+            state: BodyState::Valid(Arc::clone(&block)),
+        };
+        self.blocks.bodies.insert(hash, body);
+        out.push(Action::Event(proposed(&block)));
+        self.tell_consensus(
+            now,
+            consensus::Input::Built {
+                height,
+                round,
+                block: hash,
+            },
+        );
+        self.relay_body(now, &hash, None);
+    }
+
+    /// A worker executed a proposed block.
+    pub(super) fn executed(
+        &mut self,
+        now: Now,
+        hash: BlockHash,
+        executed: Result<Box<ExecutedBlock>, BlockError>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(body) = self.blocks.bodies.get_mut(&hash) else {
+            return;
+        };
+        match executed {
+            Ok(block) => {
+                let block = Arc::new(*block);
+                out.push(Action::Event(proposed(&block)));
+                body.state = BodyState::Valid(block);
+            }
+            Err(error) if error.is_deterministic() => {
+                out.push(Action::Event(Event::Note(format!(
+                    "block {hash:?} is invalid: {error}"
+                ))));
+                body.state = BodyState::Invalid(error.to_string());
+            }
+            Err(error) => {
+                return self.halt(
+                    HaltReason::Storage {
+                        reason: error.to_string(),
+                    },
+                    out,
+                );
+            }
+        }
+        self.tell_checked(now, &hash);
+        self.commit_if_decided(out);
+    }
+
+    /// A neighbour misbehaved.
+    pub(super) fn penalize(&mut self, now: Now, peer: PeerId, fault: PeerFault) {
+        self.tell_gossip(now, starling_gossip::Input::Penalize { peer, fault });
+    }
+
+    /// Hands a body to one neighbour that lacks it.
+    pub(super) fn send_body(&mut self, now: Now, peer: PeerId, hash: &BlockHash) {
+        if let Some(raw) = self.blocks.raw(hash) {
+            self.tell_gossip(now, starling_gossip::Input::SendBlock { peer, raw });
+        }
+    }
+
+    /// Hands a body to all neighbours but the one it came from: our own always, others when small.
+    pub(super) fn relay_body(&mut self, now: Now, hash: &BlockHash, from: Option<PeerId>) {
+        let Some(raw) = self.blocks.raw(hash) else {
+            return;
+        };
+        if from.is_some() && raw.len() > PUSH_BYTES_MAX {
+            return;
+        }
+        for peer in self
+            .neighbours
+            .clone()
+            .into_iter()
+            .filter(|peer| Some(*peer) != from)
+        {
+            let raw = Arc::clone(&raw);
+            self.tell_gossip(now, starling_gossip::Input::SendBlock { peer, raw });
+        }
+    }
+
+    fn execute_body(&mut self, hash: &BlockHash, out: &mut Vec<Action>) {
+        self.blocks.wanted.remove(hash);
+        let Some(body) = self.blocks.bodies.get_mut(hash) else {
+            return;
+        };
+        if body.header.height != self.tip.height + 1 {
+            return;
+        }
+        body.state = BodyState::Executing;
+        let raw = Arc::clone(&body.raw);
+        let verified_certificate = self.pipeline.verified_certificate();
+        let work = Work::ExecuteBlock {
+            tip: self.tip.clone(),
+            hash: *hash,
+            raw,
+            verified_certificate,
+        };
+        self.hand_out(work, Pending::Execute, out);
+    }
+
+    /// The consensus key of a validator; of whoever stands first for an account that is none, whose blocks
+    /// are invalid anyway.
+    fn key_of(&self, account: &AccountId) -> PublicKey {
+        let members = self.tip.validators.members();
+        let named = members.iter().find(|member| member.account == *account);
+        named.or(members.first()).expect("a set is not empty").key
+    }
+
+    /// Tells consensus what is known of a checked body.
+    fn tell_checked(&mut self, now: Now, hash: &BlockHash) {
+        let Some(body) = self.blocks.bodies.get(hash) else {
+            return;
+        };
+        let valid = match body.state {
+            BodyState::Valid(_) => true,
+            BodyState::Invalid(_) => false,
+            _ => return,
+        };
+        let header = &body.header;
+        let ahead_ms = header
+            .time_ms
+            .saturating_sub(now.wall_ms.saturating_add(DRIFT_MAX_MS));
+        let input = consensus::Input::BlockChecked {
+            height: header.height,
+            block: *hash,
+            round: header.round,
+            proposer: self.key_of(&header.proposer),
+            valid,
+            timely: ahead_ms == 0,
+        };
+        if valid && ahead_ms > 0 {
+            let wait = Duration::from_millis(ahead_ms.min(60_000));
+            self.blocks
+                .ahead
+                .push((header.time_ms, now.instant + wait, *hash));
+        }
+        self.tell_consensus(now, input);
+    }
+}
+
+fn proposed(block: &ExecutedBlock) -> Event {
+    let header = &block.block.header;
+    Event::Proposed {
+        height: header.height,
+        round: header.round,
+        block: block.hash,
+        proposer: header.proposer,
+        transactions: block.transaction_ids(),
+    }
+}

@@ -1,0 +1,286 @@
+//! From a decision, or a fetched range, to a block on disk and the next height.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use starling_gossip::PeerId;
+use starling_gossip::fault::PeerFault;
+use starling_ledger::block::BlockHash;
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::execution::BlockLimits;
+use starling_ledger::hash::Hash;
+use starling_ledger::storage::View;
+use starling_ledger::vote::{Height, Round};
+
+use super::{Action, Core, Event, HaltReason, Now, Pending};
+use crate::consensus;
+use crate::work::{BlockInputs, ExecutedBlock, RangeError, Work};
+
+/// Most fetched ranges that wait for their check. Gossip delivers one after the other, so this is slack.
+const RANGES_MAX: usize = 4;
+
+/// Blocks between decision and disk.
+#[derive(Default)]
+pub(super) struct Pipeline {
+    /// Decided here, not executed yet.
+    decided: Option<(BlockHash, CommitCertificate)>,
+    /// On the way to disk, in order.
+    committing: VecDeque<Announcement>,
+    /// Fetched, not checked yet.
+    ranges: VecDeque<(PeerId, Height, Vec<Arc<[u8]>>)>,
+    /// Whether a range is under check.
+    checking: bool,
+    /// The certificate of the tip, for the next proposal.
+    certificate: Option<CommitCertificate>,
+}
+
+impl Pipeline {
+    /// Starts after the block of `certificate`.
+    pub(super) fn new(certificate: Option<CommitCertificate>) -> Self {
+        Self {
+            certificate,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the hash of the tip's certificate as seen here: its signatures are verified.
+    pub(super) fn verified_certificate(&self) -> Option<Hash> {
+        self.certificate.as_ref().map(CommitCertificate::hash)
+    }
+}
+
+/// What is told about a block once it is on disk.
+struct Announcement {
+    height: Height,
+    event: Event,
+}
+
+impl Core {
+    /// Begins the height after the tip.
+    pub(super) fn start_height(&mut self, now: Now) {
+        let height = self.tip.height + 1;
+        self.blocks.advance(height);
+        let validators = Arc::clone(&self.tip.validators);
+        self.tell_consensus(now, consensus::Input::StartHeight { height, validators });
+        self.tell_work_to_do(now);
+    }
+
+    /// Tells consensus whether a block would hold anything.
+    pub(super) fn tell_work_to_do(&mut self, now: Now) {
+        let ready = self.mempool.has_ready();
+        self.tell_consensus(now, consensus::Input::WorkToDo(ready));
+    }
+
+    /// It is our turn: hands out the making of a block.
+    ///
+    /// A fresh proposal in a later round halves its size limit, so that slow machines never fail every
+    /// round.
+    pub(super) fn build_block(
+        &mut self,
+        now: Now,
+        height: Height,
+        round: Round,
+        out: &mut Vec<Action>,
+    ) {
+        if height != self.tip.height + 1 {
+            return;
+        }
+        let parameters = &self.tip.genesis.parameters;
+        let limits = BlockLimits {
+            bytes_max: parameters.block_bytes_max >> round.min(31),
+            transactions_max: parameters.block_transactions_max >> round.min(31),
+        };
+        let inputs = BlockInputs {
+            round,
+            clock_ms: now.wall_ms,
+            candidates: self.mempool.candidates(&limits),
+            parent_certificate: self.parent_certificate(),
+            limits,
+        };
+        let work = Work::BuildBlock {
+            tip: self.tip.clone(),
+            inputs,
+        };
+        self.hand_out(work, Pending::Build(height), out);
+    }
+
+    /// The tip's certificate, with the late precommits that consensus went on collecting.
+    fn parent_certificate(&self) -> Option<CommitCertificate> {
+        let seen = self.pipeline.certificate.as_ref()?;
+        Some(self.consensus.late_certificate(seen))
+    }
+
+    /// Consensus decided a block.
+    pub(super) fn decided(
+        &mut self,
+        now: Now,
+        hash: BlockHash,
+        certificate: CommitCertificate,
+        out: &mut Vec<Action>,
+    ) {
+        if certificate.height != self.tip.height + 1 {
+            return;
+        }
+        self.pipeline.decided = Some((hash, certificate));
+        if self.blocks.raw(&hash).is_none() {
+            self.want_body(now, hash, None, out);
+        }
+        self.commit_if_decided(out);
+    }
+
+    /// Commits the decided block if it has been executed.
+    pub(super) fn commit_if_decided(&mut self, out: &mut Vec<Action>) {
+        let Some((hash, certificate)) = self.pipeline.decided.clone() else {
+            return;
+        };
+        let height = certificate.height;
+        if let Some(reason) = self.blocks.invalid(&hash).map(str::to_owned) {
+            return self.halt(HaltReason::Divergence { height, reason }, out);
+        }
+        if let Some(block) = self.blocks.valid(&hash) {
+            self.commit(block, certificate, false, out);
+        }
+    }
+
+    /// Advances the tip and sends the block to disk.
+    fn commit(
+        &mut self,
+        block: Arc<ExecutedBlock>,
+        certificate: CommitCertificate,
+        synced: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let header = &block.block.header;
+        let event = Event::Final {
+            height: header.height,
+            block: block.hash,
+            time_ms: header.time_ms,
+            state_root: header.state_root,
+            transactions: block.transaction_ids(),
+            signed: certificate.signatures.len(),
+            validators: self.tip.validators.members().len(),
+            synced,
+        };
+        self.tip = self.tip.child(&block.executed, header);
+        self.pipeline.decided = None;
+        self.pipeline.certificate = Some(certificate.clone());
+        self.pipeline.committing.push_back(Announcement {
+            height: header.height,
+            event,
+        });
+        let touched = &block.executed.touched;
+        self.mempool.apply_block(touched, header.time_ms);
+        self.mempool.expire(header.time_ms);
+        self.recent.extend(header.height, touched);
+        out.push(Action::Commit { block, certificate });
+    }
+
+    /// A block is on disk: it may be spoken of now.
+    pub(super) fn committed(
+        &mut self,
+        now: Now,
+        height: Height,
+        view: Arc<dyn View>,
+        out: &mut Vec<Action>,
+    ) {
+        while let Some(first) = self.pipeline.committing.front() {
+            if first.height > height {
+                break;
+            }
+            if let Some(announcement) = self.pipeline.committing.pop_front() {
+                out.push(Action::Event(announcement.event));
+            }
+        }
+        if self.tip.height == height {
+            self.tip.state = self.tip.state.settled(view);
+            self.settled = self.tip.clone();
+            let head = starling_gossip::Input::Head {
+                height,
+                hash: self.tip.hash,
+            };
+            self.tell_gossip(now, head);
+            self.start_height(now);
+            self.check_next_range(out);
+        }
+    }
+
+    /// Gossip fetched blocks that follow the tip.
+    pub(super) fn range_came(
+        &mut self,
+        peer: PeerId,
+        from: Height,
+        blocks: Vec<Arc<[u8]>>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.pipeline.ranges.len() < RANGES_MAX {
+            self.pipeline.ranges.push_back((peer, from, blocks));
+        }
+        self.check_next_range(out);
+    }
+
+    /// Hands out the check of the next range, when the tip has settled.
+    fn check_next_range(&mut self, out: &mut Vec<Action>) {
+        if self.pipeline.checking || !self.pipeline.committing.is_empty() {
+            return;
+        }
+        let Some((peer, from, mut blocks)) = self.pipeline.ranges.pop_front() else {
+            return;
+        };
+        let known = (self.tip.height + 1).saturating_sub(from);
+        let known = usize::try_from(known)
+            .unwrap_or(usize::MAX)
+            .min(blocks.len());
+        blocks.drain(..known);
+        self.pipeline.checking = true;
+        let work = Work::CheckRange {
+            tip: self.tip.clone(),
+            blocks,
+        };
+        self.hand_out(work, Pending::Range(peer, from), out);
+    }
+
+    /// A worker checked a range: what is right is committed, what is wrong is the neighbour's fault.
+    pub(super) fn range_checked(
+        &mut self,
+        now: Now,
+        (peer, from): (PeerId, Height),
+        blocks: Vec<(ExecutedBlock, CommitCertificate)>,
+        refused: Option<RangeError>,
+        out: &mut Vec<Action>,
+    ) {
+        self.pipeline.checking = false;
+        for (block, certificate) in blocks {
+            if block.block.header.height == self.tip.height + 1 {
+                self.commit(Arc::new(block), certificate, true, out);
+            }
+        }
+        if let Some(RangeError::Certified(error)) = &refused {
+            let (height, reason) = (self.tip.height + 1, error.to_string());
+            return self.halt(
+                certified_but_refused(height, reason, error.is_deterministic()),
+                out,
+            );
+        }
+        let fault = refused.map(|error| PeerFault::InvalidRange {
+            reason: error.to_string(),
+        });
+        let ok_up_to = self.tip.height;
+        let input = starling_gossip::Input::RangeChecked {
+            peer,
+            from,
+            ok_up_to,
+            fault,
+        };
+        self.tell_gossip(now, input);
+        self.check_next_range(out);
+    }
+}
+
+/// Validators vouch for a block that this node refuses, or the store cannot be read.
+const fn certified_but_refused(height: Height, reason: String, deterministic: bool) -> HaltReason {
+    if deterministic {
+        HaltReason::Divergence { height, reason }
+    } else {
+        HaltReason::Storage { reason }
+    }
+}

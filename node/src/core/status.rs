@@ -1,0 +1,64 @@
+//! What a node knows of itself: one snapshot for status, metrics and people.
+
+use std::sync::Arc;
+
+use starling_ledger::block::BlockHash;
+use starling_ledger::hash::Hash;
+use starling_ledger::validators::ValidatorSet;
+use starling_ledger::vote::Height;
+
+use super::{Core, Now};
+use crate::consensus::ConsensusStatus;
+
+/// A snapshot of the node at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// When it was taken.
+    pub now: Now,
+    /// Height of the last block.
+    pub height: Height,
+    /// Its hash.
+    pub head: BlockHash,
+    /// Its time, milliseconds since 1970.
+    pub head_time_ms: u64,
+    /// The root after it.
+    pub state_root: Hash,
+    /// The validators of the next height.
+    pub validators: Arc<ValidatorSet>,
+    /// Where agreement stands.
+    pub consensus: ConsensusStatus,
+    /// Whether blocks are being fetched.
+    pub syncing: bool,
+    /// The highest height a neighbour claims.
+    pub best_height: Height,
+    /// Neighbours that are up.
+    pub neighbours: usize,
+    /// Transactions that wait.
+    pub mempool_count: usize,
+    /// Bytes of their encodings.
+    pub mempool_bytes: usize,
+    /// What gossip counted.
+    pub counters: starling_gossip::counters::Counters,
+}
+
+impl Core {
+    /// Takes a snapshot.
+    pub fn status(&self, now: Now) -> Status {
+        let Self { settled: tip, .. } = self;
+        Status {
+            now,
+            height: tip.height,
+            head: tip.hash,
+            head_time_ms: tip.time_ms,
+            state_root: tip.state.root(),
+            validators: Arc::clone(&tip.validators),
+            consensus: self.consensus.status(now.instant),
+            syncing: self.gossip.is_syncing(),
+            best_height: self.gossip.best_height(now.instant),
+            neighbours: self.neighbours.len(),
+            mempool_count: self.mempool.count(),
+            mempool_bytes: self.mempool.size_bytes(),
+            counters: self.gossip.counters(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The shell of the product: sockets, disks, threads and clocks around the core.
+//!
+//! One task owns the core and feeds it: what is durable first, then links, results and requests as they
+//! come. Everything that can wait, waits elsewhere: [`workers`] checks, [`disk`] appends and reads blocks,
+//! [`consensus_log`] syncs the consensus log, and the HTTP interface has a runtime of its own.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the shell: clocks, threads and files live here"
+)]
+
+mod clock;
+mod consensus_log;
+mod disk;
+mod driver;
+mod handle;
+mod trace;
+mod workers;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use starling_gossip::GossipConfig;
+use starling_gossip::input::ConfiguredPeer;
+use starling_gossip::transport::{BindError, Transport, TransportConfig};
+use starling_ledger::chain::{ChainError, ChainStore};
+use starling_ledger::execution::Tip;
+use starling_ledger::genesis::Genesis;
+use starling_ledger::keys::{Ed25519, SecretKey, Signer};
+use starling_ledger::storage::Storage;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::{Core, CoreConfig, HaltReason};
+use crate::mempool::Limits;
+use crate::work::Worker;
+
+pub use clock::wall_ms;
+pub use consensus_log::LogError;
+pub use handle::{NodeHandle, NumberedEvent, Unavailable};
+
+use clock::Clock;
+use consensus_log::LogFiles;
+use disk::Disk;
+use driver::{Driver, Inboxes};
+use workers::Workers;
+
+/// Threads that check transactions. Our choice: one of the smallest machine's two cores; the other is for
+/// blocks, consensus and the disk.
+const CHECK_THREADS: usize = 1;
+
+/// What a node is started with.
+pub struct RuntimeConfig {
+    /// The folder of this node; its store is open already.
+    pub data_dir: PathBuf,
+    /// The network.
+    pub genesis: Genesis,
+    /// The store, locked by this process.
+    pub storage: Arc<dyn Storage>,
+    /// The key this node is known by.
+    pub node_key: SecretKey,
+    /// The key it signs votes with, on a validator.
+    pub validator_key: Option<SecretKey>,
+    /// A person vouches that nobody else signs with the validator key: do not watch before signing.
+    pub sign_at_once: bool,
+    /// Where it listens for peers.
+    pub listen: SocketAddr,
+    /// Where it serves HTTP.
+    pub http: SocketAddr,
+    /// Peers to dial, with their ids where known.
+    pub peers: Vec<ConfiguredPeer>,
+}
+
+/// Why a node stopped, or did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The chain on disk cannot be used.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The consensus log or sign guard cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The port for peers cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The port for HTTP cannot be bound.
+    #[error("cannot listen for HTTP on {address}: {source}")]
+    Http {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The node stopped itself.
+    #[error(transparent)]
+    Halted(HaltReason),
+    /// The machine refuses a thread or a runtime.
+    #[error("the machine refuses what a node needs: {0}")]
+    Machine(#[from] std::io::Error),
+}
+
+/// Runs a node until `stop` fires or it must stop by itself.
+///
+/// `ready` is called once, when both ports are open.
+///
+/// # Errors
+/// [`RuntimeError`] says why it did not start, or stopped.
+pub fn run(
+    config: RuntimeConfig,
+    stop: oneshot::Receiver<()>,
+    ready: impl FnOnce(&NodeHandle),
+) -> Result<(), RuntimeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("node")
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(start(config, stop, ready));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
+async fn start(
+    config: RuntimeConfig,
+    stop: oneshot::Receiver<()>,
+    ready: impl FnOnce(&NodeHandle),
+) -> Result<(), RuntimeError> {
+    let clock = Clock::start();
+    let chain = Arc::new(ChainStore::new(Arc::clone(&config.storage)));
+    chain.init_genesis(&config.genesis)?;
+    let tip = chain.tip()?;
+    let certificate = chain.read().certificate(tip.height)?;
+    let key = config.validator_key.as_ref().map(Signer::public_key);
+    let (files, recovered) = LogFiles::open(&config.data_dir, tip.height, key)?;
+    let (logged, logged_inbox) = mpsc::unbounded_channel();
+    let (disked, disk_inbox) = mpsc::unbounded_channel();
+    let (worked, work_inbox) = mpsc::unbounded_channel();
+    let (requests, request_inbox) = mpsc::channel(handle::REQUESTS_MAX);
+    let (transport, links) = Transport::bind(TransportConfig::new(
+        config.node_key.clone().into(),
+        config.listen,
+    ))?;
+    let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), requests);
+    let scheme = Arc::new(Ed25519);
+    let worker = Worker::new(scheme.clone(), tip.genesis_hash);
+    let core_config = CoreConfig {
+        gossip: gossip_config(&config, &tip, &transport)?,
+        signer: config
+            .validator_key
+            .map(|key| Arc::new(key) as Arc<dyn Signer>),
+        scheme,
+        sign_at_once: config.sign_at_once,
+        mempool: Limits::default(),
+        recovered: recovered.consensus,
+        bodies: recovered.bodies,
+        certificate,
+    };
+    let mut actions = Vec::new();
+    let core = Core::new(clock.now(), tip, core_config, &mut actions);
+    let driver = Driver {
+        core,
+        clock,
+        disk: Disk::start(&chain, config.storage, disked)?,
+        workers: Workers::start(worker, CHECK_THREADS, worked)?,
+        log: files.start(logged)?,
+        transport,
+        handle: handle.clone(),
+        at_once: VecDeque::new(),
+        published: None,
+    };
+    ready(&handle);
+    let inboxes = Inboxes {
+        logged_inbox,
+        disk_inbox,
+        work_inbox,
+        request_inbox,
+        links,
+    };
+    driver.run(actions, inboxes, stop).await
+}
+
+fn gossip_config(
+    config: &RuntimeConfig,
+    tip: &Tip,
+    transport: &Transport,
+) -> Result<GossipConfig, RuntimeError> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(GossipConfig {
+        me: transport.id(),
+        genesis: tip.genesis_hash,
+        network: config.genesis.name.clone(),
+        listen: vec![transport.address()],
+        peers: config.peers.clone(),
+        known: Vec::new(),
+        head: (tip.height, tip.hash),
+        seed: u64::from_le_bytes(seed),
+    })
+}

@@ -1,0 +1,301 @@
+//! The consensus log and the sign guard: two files, and the thread that syncs them.
+//!
+//! A write appends to the log and syncs, then appends to the guard and syncs; only then is it reported.
+//! Neither ever waits behind the store. Both are rewritten beside themselves and renamed when they have
+//! grown. The first error ends the thread: nothing is signed after it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use starling_ledger::keys::PublicKey;
+use starling_ledger::vote::Height;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::consensus::frame::FrameError;
+use crate::consensus::guard::{self, GuardFileError, GuardState};
+use crate::consensus::wal::{self, LogEntry};
+use crate::consensus::{PersistId, Recovered};
+use crate::core::LogWrite;
+
+/// Name of the consensus log in the folder of a node.
+const LOG_NAME: &str = "consensus.log";
+/// Name of the sign guard in the folder of a node.
+const GUARD_NAME: &str = "sign-guard";
+/// Size from which the log is rewritten without heights gone by. Our choice: some full blocks.
+const LOG_REWRITE_BYTES: u64 = 16 << 20;
+/// Most writes that wait. Consensus waits for each, so there are a few at most.
+const WRITES_MAX: usize = 1_024;
+
+/// Why log or guard cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The file system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The consensus log is damaged before its end.
+    #[error("consensus log {}: {source}", path.display())]
+    Log {
+        /// Which file.
+        path: PathBuf,
+        /// Where and how.
+        source: FrameError,
+    },
+    /// The sign guard is damaged, or of another key.
+    #[error("{}: {source}", path.display())]
+    Guard {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: GuardFileError,
+    },
+    /// The sign guard belongs to another validator key.
+    #[error("the sign guard in this folder belongs to validator key {found}, not {expected}")]
+    OtherKey {
+        /// Whose it is.
+        found: PublicKey,
+        /// The key this node was given.
+        expected: PublicKey,
+    },
+}
+
+impl LogError {
+    /// Says whether the disk is full.
+    pub fn is_no_space(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+}
+
+/// What a finished write reports.
+pub type Logged = Result<PersistId, LogError>;
+
+/// An open log and guard, before the thread starts.
+pub struct LogFiles {
+    log: Appender,
+    guard: Appender,
+}
+
+/// What the files held at the start.
+pub struct RecoveredFiles {
+    /// For consensus.
+    pub consensus: Recovered,
+    /// Bodies of blocks above the tip.
+    pub bodies: Vec<std::sync::Arc<[u8]>>,
+}
+
+/// Hands writes to the thread.
+pub struct LogSender(mpsc::SyncSender<LogWrite>);
+
+impl LogFiles {
+    /// Opens the files of `folder`, cuts off what a crash tore, and returns what lies above `height`.
+    ///
+    /// A folder without any block gets a fresh guard for `key`; in any other, a missing guard is a loss.
+    ///
+    /// # Errors
+    /// [`LogError`] if a file cannot be read, is damaged, or belongs to another key.
+    pub fn open(
+        folder: &Path,
+        height: Height,
+        key: Option<PublicKey>,
+    ) -> Result<(Self, RecoveredFiles), LogError> {
+        let mut log = Appender::open(folder.join(LOG_NAME))?;
+        let bytes = log.read()?;
+        let read = wal::decode(&bytes).map_err(|source| LogError::Log {
+            path: log.path.clone(),
+            source,
+        })?;
+        log.cut(read.good_bytes)?;
+        let mut guard = Appender::open(folder.join(GUARD_NAME))?;
+        let state = key.map(|key| open_guard(&mut guard, key, height == 0 && bytes.is_empty()));
+        let state = state.transpose()?.flatten();
+        let (mut records, mut bodies) = (Vec::new(), Vec::new());
+        for record in read
+            .records
+            .into_iter()
+            .filter(|record| record.height > height)
+        {
+            match record.entry {
+                LogEntry::Body { raw, .. } => bodies.push(raw.into()),
+                _ => records.push(record),
+            }
+        }
+        let consensus = Recovered {
+            log: records,
+            guard: state,
+        };
+        Ok((Self { log, guard }, RecoveredFiles { consensus, bodies }))
+    }
+
+    /// Starts the thread; every write is reported to `results`.
+    ///
+    /// # Errors
+    /// An I/O error if the thread cannot be started.
+    pub fn start(mut self, results: UnboundedSender<Logged>) -> io::Result<LogSender> {
+        let (sender, queue) = mpsc::sync_channel::<LogWrite>(WRITES_MAX);
+        thread::Builder::new().name("log".into()).spawn(move || {
+            for write in queue {
+                let result = self.write(&write).map(|()| write.id);
+                let failed = result.is_err();
+                if results.send(result).is_err() || failed {
+                    return;
+                }
+            }
+        })?;
+        Ok(LogSender(sender))
+    }
+
+    fn write(&mut self, write: &LogWrite) -> Result<(), LogError> {
+        if self.log.size_bytes > LOG_REWRITE_BYTES {
+            let bytes = self.log.read()?;
+            let kept = wal::retain(&bytes, write.height).map_err(|source| LogError::Log {
+                path: self.log.path.clone(),
+                source,
+            })?;
+            self.log.replace(&kept)?;
+        }
+        self.log.append(&wal::encode(&write.records))?;
+        if let Some(record) = &write.guard {
+            self.guard.append(&guard::encode_record(record))?;
+            if self.guard.size_bytes > guard::REWRITE_BYTES as u64 {
+                let state = read_guard(&mut self.guard)?;
+                self.guard.replace(&state.encode())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LogSender {
+    /// Hands over a write; `false` if the thread is gone or too far behind.
+    pub fn write(&self, write: LogWrite) -> bool {
+        self.0.try_send(write).is_ok()
+    }
+}
+
+fn open_guard(
+    file: &mut Appender,
+    key: PublicKey,
+    new_node: bool,
+) -> Result<Option<GuardState>, LogError> {
+    if file.size_bytes == 0 {
+        if !new_node {
+            return Ok(None);
+        }
+        file.replace(&GuardState::new(key).encode())?;
+    }
+    let state = read_guard(file)?;
+    if state.key() != key {
+        return Err(LogError::OtherKey {
+            found: state.key(),
+            expected: key,
+        });
+    }
+    Ok(Some(state))
+}
+
+fn read_guard(file: &mut Appender) -> Result<GuardState, LogError> {
+    let bytes = file.read()?;
+    let (state, good_bytes) = guard::decode(&bytes).map_err(|source| LogError::Guard {
+        path: file.path.clone(),
+        source,
+    })?;
+    file.cut(good_bytes)?;
+    Ok(state)
+}
+
+/// A file that grows by synced appends.
+struct Appender {
+    path: PathBuf,
+    file: File,
+    size_bytes: u64,
+}
+
+impl Appender {
+    fn open(path: PathBuf) -> Result<Self, LogError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path);
+        let opened = file.and_then(|file| {
+            let size_bytes = file.metadata()?.len();
+            sync_folder(&path)?;
+            Ok((file, size_bytes))
+        });
+        match opened {
+            Ok((file, size_bytes)) => Ok(Self {
+                path,
+                file,
+                size_bytes,
+            }),
+            Err(source) => Err(LogError::Io { path, source }),
+        }
+    }
+
+    fn read(&mut self) -> Result<Vec<u8>, LogError> {
+        let mut bytes = Vec::new();
+        File::open(&self.path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(|source| self.failed(source))?;
+        Ok(bytes)
+    }
+
+    fn cut(&mut self, good_bytes: usize) -> Result<(), LogError> {
+        let good_bytes = good_bytes as u64;
+        if good_bytes < self.size_bytes {
+            self.file
+                .set_len(good_bytes)
+                .and_then(|()| self.file.sync_all())
+                .map_err(|source| self.failed(source))?;
+            self.size_bytes = good_bytes;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|source| self.failed(source))?;
+        self.size_bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts a new file with `bytes` in the place of this one; a crash leaves one of the two.
+    fn replace(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+        let beside = self.path.with_extension("new");
+        let written = File::create(&beside).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, &self.path)?;
+            sync_folder(&self.path)
+        });
+        written.map_err(|source| self.failed(source))?;
+        *self = Self::open(self.path.clone())?;
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> LogError {
+        LogError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Makes a new or renamed file's name durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}

@@ -1,0 +1,132 @@
+//! The thread that appends final blocks to the store and reads blocks for neighbours.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use starling_gossip::PeerId;
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::chain::{ChainError, ChainStore};
+use starling_ledger::storage::{Storage, View};
+use starling_ledger::vote::Height;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::work::ExecutedBlock;
+
+/// Most commits that wait. A fetched range has at most 64 blocks, and the core waits for it to settle.
+const COMMITS_MAX: usize = 256;
+/// Most reads for neighbours that wait; what comes on top is not answered, and asked for elsewhere.
+const READS_MAX: usize = 64;
+/// Most bytes of one answer to a neighbour. Our choice: half a frame of the sync lane.
+const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What comes back from the disk.
+pub enum DiskResult {
+    /// A block is on disk.
+    Committed {
+        /// Its height.
+        height: Height,
+        /// The store as it is now.
+        view: Arc<dyn View>,
+    },
+    /// Blocks for a neighbour.
+    Read {
+        /// Who asked.
+        peer: PeerId,
+        /// Height of the first.
+        from: Height,
+        /// Encodings of final blocks.
+        blocks: Vec<Arc<[u8]>>,
+    },
+    /// The store failed; nothing is acknowledged after this.
+    Failed(ChainError),
+}
+
+/// Hands blocks to the disk.
+pub struct Disk {
+    commits: mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>,
+    reads: mpsc::SyncSender<(PeerId, Height, u32)>,
+}
+
+impl Disk {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// An I/O error if a thread cannot be started.
+    pub fn start(
+        chain: &Arc<ChainStore>,
+        storage: Arc<dyn Storage>,
+        results: UnboundedSender<DiskResult>,
+    ) -> std::io::Result<Self> {
+        let (commits, queue) =
+            mpsc::sync_channel::<(Arc<ExecutedBlock>, CommitCertificate)>(COMMITS_MAX);
+        let (writer, done) = (Arc::clone(chain), results.clone());
+        thread::Builder::new().name("disk".into()).spawn(move || {
+            for (block, certificate) in queue {
+                let result = commit(&writer, storage.as_ref(), &block, &certificate);
+                let failed = result.is_err();
+                if done
+                    .send(result.unwrap_or_else(DiskResult::Failed))
+                    .is_err()
+                    || failed
+                {
+                    return;
+                }
+            }
+        })?;
+        let (reads, queue) = mpsc::sync_channel::<(PeerId, Height, u32)>(READS_MAX);
+        let reader = Arc::clone(chain);
+        thread::Builder::new().name("serve".into()).spawn(move || {
+            for (peer, from, count) in queue {
+                let result = match read(&reader, from, count) {
+                    Ok(blocks) => DiskResult::Read { peer, from, blocks },
+                    Err(error) => DiskResult::Failed(error),
+                };
+                if results.send(result).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { commits, reads })
+    }
+
+    /// Appends a block; `false` if the disk is gone or too far behind.
+    pub fn commit(&self, block: Arc<ExecutedBlock>, certificate: CommitCertificate) -> bool {
+        self.commits.try_send((block, certificate)).is_ok()
+    }
+
+    /// Reads blocks for a neighbour; `false` if too many wait.
+    pub fn read(&self, peer: PeerId, from: Height, count: u32) -> bool {
+        self.reads.try_send((peer, from, count)).is_ok()
+    }
+}
+
+fn commit(
+    chain: &ChainStore,
+    storage: &dyn Storage,
+    block: &ExecutedBlock,
+    certificate: &CommitCertificate,
+) -> Result<DiskResult, ChainError> {
+    let batch = ChainStore::append_batch(&block.block, &block.executed, certificate)?;
+    chain.append(batch)?;
+    let view = storage.snapshot()?;
+    Ok(DiskResult::Committed {
+        height: certificate.height,
+        view,
+    })
+}
+
+fn read(chain: &ChainStore, from: Height, count: u32) -> Result<Vec<Arc<[u8]>>, ChainError> {
+    let mut blocks = Vec::new();
+    let mut size_bytes = 0;
+    for height in from..from.saturating_add(u64::from(count)) {
+        let Some(raw) = chain.read().raw_final_block(height)? else {
+            break;
+        };
+        size_bytes += raw.len();
+        if size_bytes > READ_BYTES_MAX && !blocks.is_empty() {
+            break;
+        }
+        blocks.push(raw.into());
+    }
+    Ok(blocks)
+}

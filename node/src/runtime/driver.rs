@@ -1,0 +1,230 @@
+//! The task that owns the core: feeds it inputs and carries out its actions.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use starling_gossip::link::SendError;
+use starling_gossip::transport::{Transport, TransportEvent, TransportEvents};
+use starling_gossip::{Instant, PeerId};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::oneshot;
+
+use super::RuntimeError;
+use super::clock::Clock;
+use super::consensus_log::{LogSender, Logged};
+use super::disk::{Disk, DiskResult};
+use super::handle::{NodeHandle, NumberedRequest};
+use super::workers::Workers;
+use crate::core::{Action, Answer, Core, Input, RequestId, WorkId};
+use crate::work::WorkResult;
+
+/// How often the status is published while no block comes. Our choice: a person sees no delay.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Owns the core.
+pub(super) struct Driver {
+    pub(super) core: Core,
+    pub(super) clock: Clock,
+    pub(super) transport: Transport,
+    pub(super) disk: Disk,
+    pub(super) workers: Workers,
+    pub(super) log: LogSender,
+    pub(super) handle: NodeHandle,
+    /// Inputs that arose while actions were carried out.
+    pub(super) at_once: VecDeque<Input>,
+    /// When the status was last published.
+    pub(super) published: Option<(u64, Instant)>,
+}
+
+/// Where inputs come from.
+pub(super) struct Inboxes {
+    pub(super) logged_inbox: UnboundedReceiver<Logged>,
+    pub(super) disk_inbox: UnboundedReceiver<DiskResult>,
+    pub(super) work_inbox: UnboundedReceiver<(WorkId, WorkResult)>,
+    pub(super) request_inbox: Receiver<NumberedRequest>,
+    pub(super) links: TransportEvents,
+}
+
+/// Requests under way and where their answers go.
+#[derive(Default)]
+struct Waiting {
+    next: u64,
+    answers: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+}
+
+impl Driver {
+    /// Runs until `stop` fires or the node must stop.
+    pub(super) async fn run(
+        mut self,
+        mut actions: Vec<Action>,
+        mut inboxes: Inboxes,
+        mut stop: oneshot::Receiver<()>,
+    ) -> Result<(), RuntimeError> {
+        let mut waiting = Waiting::default();
+        loop {
+            self.carry_out(&mut actions, &mut waiting)?;
+            self.publish();
+            let Some(input) = self.next(&mut inboxes, &mut stop, &mut waiting).await? else {
+                self.transport.close().await;
+                return Ok(());
+            };
+            self.core.handle(self.clock.now(), input, &mut actions);
+        }
+    }
+
+    /// Waits for the next input; `None` when the node is to stop.
+    async fn next(
+        &mut self,
+        inboxes: &mut Inboxes,
+        stop: &mut oneshot::Receiver<()>,
+        waiting: &mut Waiting,
+    ) -> Result<Option<Input>, RuntimeError> {
+        // What became durable goes first: votes wait for it.
+        if let Ok(logged) = inboxes.logged_inbox.try_recv() {
+            return Ok(Some(Input::Logged { id: logged? }));
+        }
+        if let Some(input) = self.at_once.pop_front() {
+            return Ok(Some(input));
+        }
+        let deadline = self
+            .core
+            .next_deadline()
+            .map(|deadline| self.clock.at(deadline));
+        let sleep = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let input = tokio::select! {
+            _ = stop => return Ok(None),
+            Some(logged) = inboxes.logged_inbox.recv() => Input::Logged { id: logged? },
+            Some(result) = inboxes.disk_inbox.recv() => on_disk(result)?,
+            Some((id, result)) = inboxes.work_inbox.recv() => Input::Worked { id, result },
+            Some(event) = inboxes.links.next() => on_link(event),
+            Some(request) = inboxes.request_inbox.recv() => waiting.admit(request),
+            () = sleep => Input::Wake,
+        };
+        Ok(Some(input))
+    }
+
+    fn carry_out(
+        &mut self,
+        actions: &mut Vec<Action>,
+        waiting: &mut Waiting,
+    ) -> Result<(), RuntimeError> {
+        for action in actions.drain(..) {
+            match action {
+                Action::Dial { address, peer } => self.dial(address, peer),
+                Action::Disconnect { link, reason } => self.transport.disconnect(link, &reason),
+                Action::Send { link, lane, bytes } => {
+                    if let Err(error @ SendError::Full) = self.transport.send(link, lane, bytes) {
+                        tracing::debug!(%link, %lane, %error, "a frame was left out");
+                    }
+                }
+                Action::Work { id, work } => require(self.workers.run(id, work), "work")?,
+                Action::Commit { block, certificate } => {
+                    require(self.disk.commit(block, certificate), "the disk")?;
+                }
+                Action::Log(write) => require(self.log.write(write), "the consensus log")?,
+                Action::ReadBlocks { peer, from, count } => {
+                    // Unanswered, the neighbour asks elsewhere.
+                    self.disk.read(peer, from, count);
+                }
+                Action::Answer { id, answer } => waiting.answer(id, answer),
+                Action::Event(event) => self.handle.announce(event),
+                Action::Halt(reason) => return Err(RuntimeError::Halted(reason)),
+            }
+        }
+        Ok(())
+    }
+
+    fn dial(&mut self, address: SocketAddr, peer: Option<PeerId>) {
+        if let Err(reason) = self.transport.dial(address, peer) {
+            let failed = starling_gossip::Input::DialFailed {
+                address,
+                peer,
+                reason,
+            };
+            self.at_once.push_back(Input::Gossip(failed));
+        }
+    }
+
+    /// Publishes the status when a block came, and else ten times a second at most.
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        let height = self.core.settled().height;
+        let due = |(shown, at): (u64, Instant)| {
+            shown != height || now.instant.since(at) >= STATUS_INTERVAL
+        };
+        if self.published.is_none_or(due) {
+            self.published = Some((height, now.instant));
+            self.handle
+                .publish(self.core.status(now), self.core.settled());
+        }
+    }
+}
+
+impl Waiting {
+    fn admit(&mut self, (request, answer): NumberedRequest) -> Input {
+        let id = RequestId(self.next);
+        self.next += 1;
+        self.answers.insert(id, answer);
+        Input::Request { id, request }
+    }
+
+    fn answer(&mut self, id: RequestId, answer: Answer) {
+        if let Some(waiting) = self.answers.remove(&id) {
+            // A client that went away no longer waits for its answer.
+            let _ = waiting.send(answer);
+        }
+    }
+}
+
+fn on_disk(result: DiskResult) -> Result<Input, RuntimeError> {
+    match result {
+        DiskResult::Committed { height, view } => Ok(Input::Committed { height, view }),
+        DiskResult::Read { peer, from, blocks } => Ok(Input::BlocksRead { peer, from, blocks }),
+        DiskResult::Failed(error) => Err(error.into()),
+    }
+}
+
+/// Turns a queue that should never be full, or a thread that should never end, into a stop.
+fn require(done: bool, what: &str) -> Result<(), RuntimeError> {
+    if done {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!("{what} does not keep up or has stopped")).into())
+}
+
+fn on_link(event: TransportEvent) -> Input {
+    use starling_gossip::Input as News;
+    Input::Gossip(match event {
+        TransportEvent::Connected {
+            peer,
+            link,
+            address,
+            direction,
+        } => News::Connected {
+            peer,
+            link,
+            address,
+            direction,
+        },
+        TransportEvent::Frame {
+            link, lane, bytes, ..
+        } => News::Frame { link, lane, bytes },
+        TransportEvent::Disconnected { link, reason, .. } => News::Disconnected { link, reason },
+        TransportEvent::DialFailed {
+            address,
+            peer,
+            reason,
+        } => News::DialFailed {
+            address,
+            peer,
+            reason,
+        },
+        other => unreachable!("no rule for {other:?}"),
+    })
+}

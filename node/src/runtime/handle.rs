@@ -1,0 +1,125 @@
+//! What the HTTP side holds of a node: the chain on disk, the status, events, and a way to ask the core.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use starling_gossip::PeerId;
+use starling_ledger::chain::ChainStore;
+use starling_ledger::execution::Tip;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::core::{Answer, Event, Request, Status};
+
+/// Most requests that wait for the core. Our choice: at 1 ms each, a second's worth.
+pub const REQUESTS_MAX: usize = 1_024;
+/// Most events a slow subscriber may lag behind before it is told of a gap.
+pub const EVENTS_MAX: usize = 4_096;
+
+/// A request and where its answer goes.
+pub type NumberedRequest = (Request, oneshot::Sender<Answer>);
+
+/// An event with its running number since the start of the node.
+#[derive(Clone, Debug)]
+pub struct NumberedEvent {
+    /// The number.
+    pub index: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// The node is stopping, or too busy to take another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node is stopping or too busy")]
+#[non_exhaustive]
+pub struct Unavailable;
+
+/// A cheap handle on a running node.
+#[derive(Clone)]
+pub struct NodeHandle {
+    chain: Arc<ChainStore>,
+    peer_id: PeerId,
+    requests: mpsc::Sender<NumberedRequest>,
+    status: watch::Sender<Option<Arc<Status>>>,
+    tip: watch::Sender<Option<Tip>>,
+    events: broadcast::Sender<Arc<NumberedEvent>>,
+    next_event: Arc<AtomicU64>,
+}
+
+impl NodeHandle {
+    pub(super) fn new(
+        chain: Arc<ChainStore>,
+        peer_id: PeerId,
+        requests: mpsc::Sender<NumberedRequest>,
+    ) -> Self {
+        Self {
+            chain,
+            peer_id,
+            requests,
+            status: watch::Sender::new(None),
+            tip: watch::Sender::new(None),
+            events: broadcast::Sender::new(EVENTS_MAX),
+            next_event: Arc::default(),
+        }
+    }
+
+    /// Returns the chain on disk.
+    pub fn chain(&self) -> &ChainStore {
+        &self.chain
+    }
+
+    /// Returns the id peers know this node by.
+    pub const fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// Returns the latest status; `None` in the first moment of a node.
+    pub fn status(&self) -> Option<Arc<Status>> {
+        self.status.borrow().clone()
+    }
+
+    /// Subscribes to what happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<NumberedEvent>> {
+        self.events.subscribe()
+    }
+
+    /// Asks the core.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the node is stopping or has too many requests waiting.
+    pub async fn ask(&self, request: Request) -> Result<Answer, Unavailable> {
+        let (answer, answered) = oneshot::channel();
+        self.requests
+            .try_send((request, answer))
+            .map_err(|_| Unavailable)?;
+        answered.await.map_err(|_| Unavailable)
+    }
+
+    /// Returns the last block on disk with its state; `None` in the first moment of a node.
+    pub fn tip(&self) -> Option<Tip> {
+        self.tip.borrow().clone()
+    }
+
+    /// Waits for the next status.
+    pub fn watch_status(&self) -> watch::Receiver<Option<Arc<Status>>> {
+        self.status.subscribe()
+    }
+
+    pub(super) fn publish(&self, status: Status, tip: &Tip) {
+        if self
+            .tip
+            .borrow()
+            .as_ref()
+            .is_none_or(|shown| shown.height != tip.height)
+        {
+            self.tip.send_replace(Some(tip.clone()));
+        }
+        self.status.send_replace(Some(Arc::new(status)));
+    }
+
+    pub(super) fn announce(&self, event: Event) {
+        super::trace::trace(&event);
+        let index = self.next_event.fetch_add(1, Ordering::Relaxed);
+        // Nobody subscribed is no failure.
+        let _ = self.events.send(Arc::new(NumberedEvent { index, event }));
+    }
+}

@@ -1,0 +1,74 @@
+//! Threads for work above 100 µs: a pool for transactions, and one thread for blocks.
+//!
+//! Blocks have a thread of their own, so that no number of transactions delays a proposal.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::core::WorkId;
+use crate::work::{Work, WorkResult, Worker};
+
+/// Most pieces of block work that wait. The core has at most a proposal and a range under way, and a
+/// few blocks of other rounds.
+const BLOCK_WORK_MAX: usize = 64;
+
+/// Hands work to threads; results arrive at the channel given at the start.
+pub struct Workers {
+    worker: Arc<Worker>,
+    transactions: rayon::ThreadPool,
+    blocks: mpsc::SyncSender<(WorkId, Work)>,
+    results: UnboundedSender<(WorkId, WorkResult)>,
+}
+
+impl Workers {
+    /// Starts `threads` threads for transactions and one for blocks.
+    ///
+    /// The channel of results needs no bound of its own: the core bounds what is under way.
+    ///
+    /// # Errors
+    /// An I/O error if a thread cannot be started.
+    pub fn start(
+        worker: Worker,
+        threads: usize,
+        results: UnboundedSender<(WorkId, WorkResult)>,
+    ) -> std::io::Result<Self> {
+        let worker = Arc::new(worker);
+        let transactions = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("check-{index}"))
+            .build()
+            .map_err(std::io::Error::other)?;
+        let (blocks, queue) = mpsc::sync_channel::<(WorkId, Work)>(BLOCK_WORK_MAX);
+        let (runner, done) = (Arc::clone(&worker), results.clone());
+        thread::Builder::new()
+            .name("blocks".into())
+            .spawn(move || {
+                for (id, work) in queue {
+                    if done.send((id, runner.run(work))).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            worker,
+            transactions,
+            blocks,
+            results,
+        })
+    }
+
+    /// Hands out one piece of work; `false` if the block thread is gone or too far behind.
+    pub fn run(&self, id: WorkId, work: Work) -> bool {
+        if !matches!(work, Work::CheckTransactions { .. }) {
+            return self.blocks.try_send((id, work)).is_ok();
+        }
+        let (worker, results) = (Arc::clone(&self.worker), self.results.clone());
+        self.transactions.spawn(move || {
+            // Nobody listens any more only while the node stops.
+            let _ = results.send((id, worker.run(work)));
+        });
+        true
+    }
+}

@@ -1,0 +1,368 @@
+//! Work above 100 µs, which the core hands out and gets back as an input.
+//!
+//! A piece of [`Work`] carries all it needs: an immutable view of the ledger, and bytes. [`Worker::run`] is a
+//! sequential function of it, so a thread pool and the simulator compute the same result; when it comes
+//! back is the shell's affair.
+//!
+//! # Limits
+//! The memo of verified transactions holds at most [`MEMO_MAX`], about 100 MiB at the worst.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use starling_ledger::account::Account;
+use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, FinalBlock};
+use starling_ledger::certificate::{CertificateError, CommitCertificate};
+use starling_ledger::codec::{CodecError, decode, encode};
+use starling_ledger::execution::{
+    BlockError, BlockLimits, BlockPlan, Checks, Executed, Tip, build, execute,
+};
+use starling_ledger::hash::Hash;
+use starling_ledger::keys::SignatureScheme;
+use starling_ledger::state::StateError;
+use starling_ledger::state_key::StateKey;
+use starling_ledger::transaction::{
+    RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
+};
+use starling_ledger::vote::{Height, Round};
+
+/// Most transactions whose verification is remembered. Our choice: a full mempool and a block.
+pub const MEMO_MAX: usize = 65_536;
+
+/// A piece of work.
+#[derive(Clone)]
+pub enum Work {
+    /// Decode and verify transactions, and read their senders' accounts.
+    CheckTransactions {
+        /// The encodings.
+        batch: Vec<RawTransaction>,
+        /// The version of the ledger to read accounts from.
+        tip: Tip,
+    },
+    /// Make a block on top of `tip`.
+    BuildBlock {
+        /// The parent.
+        tip: Tip,
+        /// What goes into it.
+        inputs: BlockInputs,
+    },
+    /// Check a proposed block against every rule.
+    ExecuteBlock {
+        /// The parent.
+        tip: Tip,
+        /// The block's hash, as proposed.
+        hash: BlockHash,
+        /// Its encoding.
+        raw: Arc<[u8]>,
+        /// The hash of a certificate of the parent that was verified here.
+        verified_certificate: Option<Hash>,
+    },
+    /// Check final blocks that follow each other, as fetched from a neighbour.
+    CheckRange {
+        /// The parent of the first.
+        tip: Tip,
+        /// Encodings of [`FinalBlock`].
+        blocks: Vec<Arc<[u8]>>,
+    },
+}
+
+/// What a proposer puts into a block.
+#[derive(Clone)]
+pub struct BlockInputs {
+    /// The round it is made in.
+    pub round: Round,
+    /// The proposer's clock, milliseconds since 1970.
+    pub clock_ms: u64,
+    /// Transactions in the order of their effects.
+    pub candidates: Vec<Arc<VerifiedTransaction>>,
+    /// The certificate of the parent; `None` for block 1.
+    pub parent_certificate: Option<CommitCertificate>,
+    /// How much goes in.
+    pub limits: BlockLimits,
+}
+
+/// What came of a piece of work.
+pub enum WorkResult {
+    /// Of [`Work::CheckTransactions`].
+    Transactions {
+        /// The height the accounts were read at.
+        height: Height,
+        /// One entry per transaction, in order.
+        checked: Vec<CheckedTransaction>,
+    },
+    /// Of [`Work::BuildBlock`].
+    Built {
+        /// The block and its effects, or why there is none (a failing store).
+        built: Result<Box<ExecutedBlock>, BlockError>,
+        /// The round it was built for.
+        round: Round,
+        /// Candidates that did not apply.
+        skipped: Vec<WireId>,
+    },
+    /// Of [`Work::ExecuteBlock`].
+    Executed {
+        /// The block it is about.
+        hash: BlockHash,
+        /// Its effects, or the rule it breaks.
+        executed: Result<Box<ExecutedBlock>, BlockError>,
+    },
+    /// Of [`Work::CheckRange`].
+    Range {
+        /// The blocks that are right, in order.
+        blocks: Vec<(ExecutedBlock, CommitCertificate)>,
+        /// Why the next one is not.
+        refused: Option<RangeError>,
+    },
+}
+
+/// Why a fetched block is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RangeError {
+    /// Not the encoding of a final block.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The certificate is of another block or height.
+    #[error("the certificate is of another block")]
+    OtherCertificate,
+    /// The certificate proves nothing.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The block is certified by its validators, and does not apply here.
+    #[error("a certified block does not apply: {0}")]
+    Certified(BlockError),
+}
+
+/// A transaction after its check.
+pub struct CheckedTransaction {
+    /// Which one.
+    pub wire_id: WireId,
+    /// The verified transaction with its sender's account, or what is wrong.
+    pub result: Result<(Arc<VerifiedTransaction>, Option<Account>), CheckError>,
+}
+
+/// Why a transaction was not verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// Its bytes, form or signatures are wrong, in every state of the ledger.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// The store failed: the node must stop.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// An account in the store is not what was written: the node must stop.
+    #[error("an account in the state is {0}")]
+    Entry(CodecError),
+}
+
+/// A block with its effects.
+pub struct ExecutedBlock {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// The block.
+    pub block: Block,
+    /// Its encoding.
+    pub raw: Arc<[u8]>,
+    /// What it changes.
+    pub executed: Executed,
+}
+
+/// Does the work. Shared by all threads of a shell.
+pub struct Worker {
+    scheme: Arc<dyn SignatureScheme>,
+    genesis: Hash,
+    memo: Mutex<Memo>,
+}
+
+/// Verified transactions by wire id, oldest out first.
+///
+/// It holds results of a pure function, so a hit or a miss never changes what a node decides.
+#[derive(Default)]
+struct Memo {
+    known: BTreeMap<WireId, Arc<VerifiedTransaction>>,
+    order: VecDeque<WireId>,
+}
+
+impl Worker {
+    /// Makes a worker for the network of `genesis`.
+    pub fn new(scheme: Arc<dyn SignatureScheme>, genesis: Hash) -> Self {
+        Self {
+            scheme,
+            genesis,
+            memo: Mutex::default(),
+        }
+    }
+
+    /// Does one piece of work.
+    pub fn run(&self, work: Work) -> WorkResult {
+        match work {
+            Work::CheckTransactions { batch, tip } => WorkResult::Transactions {
+                height: tip.height,
+                checked: batch.iter().map(|raw| self.check(raw, &tip)).collect(),
+            },
+            Work::BuildBlock { tip, inputs } => build_block(&tip, inputs),
+            Work::ExecuteBlock {
+                tip,
+                hash,
+                raw,
+                verified_certificate,
+            } => {
+                let executed = self.execute(&tip, &raw, verified_certificate);
+                WorkResult::Executed {
+                    hash,
+                    executed: executed.map(Box::new),
+                }
+            }
+            Work::CheckRange { tip, blocks } => self.check_range(tip, &blocks),
+        }
+    }
+
+    fn check(&self, raw: &RawTransaction, tip: &Tip) -> CheckedTransaction {
+        let check = || {
+            let verified = self.verify(raw)?;
+            let entry = tip.state.get(&StateKey::account(&verified.sender()))?;
+            let account = entry.map(|bytes| Account::from_bytes(&bytes)).transpose();
+            Ok((verified, account.map_err(CheckError::Entry)?))
+        };
+        CheckedTransaction {
+            wire_id: raw.wire_id(),
+            result: check(),
+        }
+    }
+
+    fn verify(&self, raw: &RawTransaction) -> Result<Arc<VerifiedTransaction>, TransactionError> {
+        let wire_id = raw.wire_id();
+        if let Some(known) = self.memo().known.get(&wire_id) {
+            return Ok(Arc::clone(known));
+        }
+        let verified = Arc::new(raw.verify(self.scheme.as_ref(), &self.genesis)?);
+        let mut memo = self.memo();
+        if memo.known.insert(wire_id, Arc::clone(&verified)).is_none() {
+            memo.order.push_back(wire_id);
+        }
+        if memo.order.len() > MEMO_MAX
+            && let Some(oldest) = memo.order.pop_front()
+        {
+            memo.known.remove(&oldest);
+        }
+        Ok(verified)
+    }
+
+    fn execute(
+        &self,
+        tip: &Tip,
+        raw: &[u8],
+        verified_certificate: Option<Hash>,
+    ) -> Result<ExecutedBlock, BlockError> {
+        let block: Block = decode::<_, BLOCK_BYTES_MAX>(raw).map_err(BlockError::Malformed)?;
+        self.execute_block(tip, block, verified_certificate)
+    }
+
+    fn execute_block(
+        &self,
+        tip: &Tip,
+        block: Block,
+        verified_certificate: Option<Hash>,
+    ) -> Result<ExecutedBlock, BlockError> {
+        let checks = Checks {
+            scheme: self.scheme.as_ref(),
+            transaction: &|raw| self.verify(raw),
+            verified_certificate,
+        };
+        let executed = execute(tip, &block, &checks)?;
+        Ok(ExecutedBlock::new(block, executed))
+    }
+
+    fn check_range(&self, mut tip: Tip, encoded: &[Arc<[u8]>]) -> WorkResult {
+        let mut blocks = Vec::new();
+        let mut verified = None;
+        for raw in encoded {
+            match self.check_final(&tip, raw, verified) {
+                Ok((block, certificate)) => {
+                    tip = tip.child(&block.executed, &block.block.header);
+                    verified = Some(certificate.hash());
+                    blocks.push((block, certificate));
+                }
+                Err(refused) => {
+                    return WorkResult::Range {
+                        blocks,
+                        refused: Some(refused),
+                    };
+                }
+            }
+        }
+        WorkResult::Range {
+            blocks,
+            refused: None,
+        }
+    }
+
+    fn check_final(
+        &self,
+        tip: &Tip,
+        raw: &[u8],
+        verified: Option<Hash>,
+    ) -> Result<(ExecutedBlock, CommitCertificate), RangeError> {
+        let FinalBlock { block, certificate } = decode::<_, BLOCK_BYTES_MAX>(raw)?;
+        if certificate.block != block.header.hash() || certificate.height != tip.height + 1 {
+            return Err(RangeError::OtherCertificate);
+        }
+        certificate.verify(self.scheme.as_ref(), &self.genesis, &tip.validators)?;
+        let executed = self.execute_block(tip, block, verified);
+        Ok((executed.map_err(RangeError::Certified)?, certificate))
+    }
+
+    fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
+    let BlockInputs {
+        round,
+        clock_ms,
+        candidates,
+        parent_certificate,
+        limits,
+    } = inputs;
+    let plan = BlockPlan {
+        round,
+        clock_ms,
+        candidates: &candidates,
+        parent_certificate,
+        limits,
+    };
+    match build(tip, plan) {
+        Ok(built) => WorkResult::Built {
+            skipped: built.skipped.iter().map(|(wire_id, _)| *wire_id).collect(),
+            built: Ok(Box::new(ExecutedBlock::new(built.block, built.executed))),
+            round,
+        },
+        Err(error) => WorkResult::Built {
+            built: Err(error),
+            round,
+            skipped: Vec::new(),
+        },
+    }
+}
+
+impl ExecutedBlock {
+    fn new(block: Block, executed: Executed) -> Self {
+        Self {
+            hash: executed.header_hash,
+            raw: encode(&block).into(),
+            block,
+            executed,
+        }
+    }
+
+    /// Returns the ids of its transactions, in order.
+    pub fn transaction_ids(&self) -> Arc<[TransactionId]> {
+        self.executed
+            .transactions
+            .iter()
+            .map(|applied| applied.id)
+            .collect()
+    }
+}
