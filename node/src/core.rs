@@ -78,6 +78,10 @@ pub struct Core {
     /// Neighbours that are up, in order of their ids.
     neighbours: BTreeSet<PeerId>,
     queue: VecDeque<Internal>,
+    /// The time of the current call.
+    now: Now,
+    /// The actions of the current call.
+    out: Vec<Action>,
     halted: Option<HaltReason>,
 }
 
@@ -121,15 +125,18 @@ impl Core {
             next_work: 0,
             neighbours: BTreeSet::new(),
             queue: VecDeque::new(),
+            now,
+            out: Vec::new(),
             halted: None,
             settled: tip.clone(),
             tip,
         };
-        core.start_height(now);
+        core.start_height();
         for body in config.bodies {
-            core.recover_body(body, out);
+            core.recover_body(body);
         }
-        core.settle(now, out);
+        core.settle();
+        out.append(&mut core.out);
         core
     }
 
@@ -138,19 +145,21 @@ impl Core {
         if self.halted.is_some() {
             return;
         }
+        self.now = now;
         match input {
             Input::Wake => {}
-            Input::Gossip(input) => self.tell_gossip(now, input),
-            Input::Worked { id, result } => self.worked(now, id, result, out),
-            Input::Committed { height, view } => self.committed(now, height, view, out),
-            Input::Logged { id } => self.tell_consensus(now, consensus::Input::Persisted { id }),
+            Input::Gossip(input) => self.tell_gossip(input),
+            Input::Worked { id, result } => self.worked(id, result),
+            Input::Committed { height, view } => self.committed(height, view),
+            Input::Logged { id } => self.tell_consensus(consensus::Input::Persisted { id }),
             Input::BlocksRead { peer, from, blocks } => {
-                self.tell_gossip(now, starling_gossip::Input::Serve { peer, from, blocks });
+                self.tell_gossip(starling_gossip::Input::Serve { peer, from, blocks });
             }
-            Input::Request { id, request } => self.request(id, request, out),
+            Input::Request { id, request } => self.request(id, request),
         }
-        self.wake(now, out);
-        self.settle(now, out);
+        self.wake();
+        self.settle();
+        out.append(&mut self.out);
     }
 
     /// Returns when `Input::Wake` is due.
@@ -168,58 +177,59 @@ impl Core {
         &self.settled
     }
 
-    fn wake(&mut self, now: Now, out: &mut Vec<Action>) {
-        let due = |deadline: Option<_>| deadline.is_some_and(|deadline| deadline <= now.instant);
+    fn wake(&mut self) {
+        let now = self.now.instant;
+        let due = |deadline: Option<_>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.gossip.next_deadline()) {
-            self.tell_gossip(now, starling_gossip::Input::Wake);
+            self.tell_gossip(starling_gossip::Input::Wake);
         }
         if due(self.consensus.next_deadline()) {
-            self.tell_consensus(now, consensus::Input::Wake);
+            self.tell_consensus(consensus::Input::Wake);
         }
-        self.fetch_missing_blocks(now);
-        self.refill_checks(out);
+        self.fetch_missing_blocks();
+        self.refill_checks();
     }
 
     /// Carries what the nested machines want of each other until nothing is left.
-    fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
+    fn settle(&mut self) {
         while let Some(internal) = self.queue.pop_front() {
             if self.halted.is_some() {
                 return;
             }
             match internal {
-                Internal::Gossip(action) => self.on_gossip(now, action, out),
-                Internal::Consensus(action) => self.on_consensus(now, action, out),
+                Internal::Gossip(action) => self.on_gossip(action),
+                Internal::Consensus(action) => self.on_consensus(action),
             }
         }
     }
 
-    fn tell_gossip(&mut self, now: Now, input: starling_gossip::Input) {
+    fn tell_gossip(&mut self, input: starling_gossip::Input) {
         let mut actions = Vec::new();
-        self.gossip.handle(now.instant, input, &mut actions);
+        self.gossip.handle(self.now.instant, input, &mut actions);
         self.queue.extend(actions.into_iter().map(Internal::Gossip));
     }
 
-    fn tell_consensus(&mut self, now: Now, input: consensus::Input) {
+    fn tell_consensus(&mut self, input: consensus::Input) {
         let mut actions = Vec::new();
-        self.consensus.handle(now.instant, input, &mut actions);
+        self.consensus.handle(self.now.instant, input, &mut actions);
         self.queue
             .extend(actions.into_iter().map(Internal::Consensus));
     }
 
-    fn hand_out(&mut self, work: crate::work::Work, pending: Pending, out: &mut Vec<Action>) {
+    fn hand_out(&mut self, work: crate::work::Work, pending: Pending) {
         let id = WorkId(self.next_work);
         self.next_work += 1;
         self.works.insert(id, pending);
-        out.push(Action::Work { id, work });
+        self.out.push(Action::Work { id, work });
     }
 
-    fn worked(&mut self, now: Now, id: WorkId, result: WorkResult, out: &mut Vec<Action>) {
+    fn worked(&mut self, id: WorkId, result: WorkResult) {
         let Some(pending) = self.works.remove(&id) else {
             return;
         };
         match (pending, result) {
             (Pending::Check(source), WorkResult::Transactions { height, checked }) => {
-                self.checked(now, source, height, checked, out);
+                self.checked(source, height, checked);
             }
             (
                 Pending::Build(height),
@@ -229,20 +239,20 @@ impl Core {
                     skipped,
                 },
             ) => {
-                self.built(now, (height, round), built, &skipped, out);
+                self.built((height, round), built, &skipped);
             }
             (Pending::Execute, WorkResult::Executed { hash, executed }) => {
-                self.executed(now, hash, executed, out);
+                self.executed(hash, executed);
             }
             (Pending::Range(peer, from), WorkResult::Range { blocks, refused }) => {
-                self.range_checked(now, (peer, from), blocks, refused, out);
+                self.range_checked((peer, from), blocks, refused);
             }
             _ => unreachable!("a worker returns the result of the work it was given"),
         }
     }
 
-    fn halt(&mut self, reason: HaltReason, out: &mut Vec<Action>) {
+    fn halt(&mut self, reason: HaltReason) {
         self.halted = Some(reason.clone());
-        out.push(Action::Halt(reason));
+        self.out.push(Action::Halt(reason));
     }
 }

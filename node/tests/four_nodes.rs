@@ -1,5 +1,11 @@
 //! Four whole nodes in one process, over real sockets, with stores in memory.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test of the shell runs on real threads and sockets"
+)]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};

@@ -20,14 +20,14 @@ use starling_ledger::execution::BlockError;
 use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::{Height, Round};
 
-use super::{Action, Core, Event, HaltReason, Now, Pending};
+use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
 use crate::work::{ExecutedBlock, Work};
 
 /// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early ones.
-pub const BODIES_MAX: usize = 24;
+pub(super) const BODIES_MAX: usize = 24;
 /// Most bodies that no proposal has named yet.
-pub const EARLY_MAX: usize = 4;
+pub(super) const EARLY_MAX: usize = 4;
 /// How long a wanted body may take by itself before it is asked for. Our choice: a block of 2 MiB passes
 /// 200 Mbit/s in that time.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -117,20 +117,14 @@ impl Blocks {
 
 impl Core {
     /// A neighbour sent the body of a block.
-    pub(super) fn body_came(
-        &mut self,
-        now: Now,
-        from: PeerId,
-        raw: Arc<[u8]>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn body_came(&mut self, from: PeerId, raw: Arc<[u8]>) {
         let header = match decode_prefix::<BlockHeader, BLOCK_BYTES_MAX>(&raw) {
             Ok(header) => header,
             Err(error) => {
                 let fault = PeerFault::InvalidBlock {
                     reason: error.to_string(),
                 };
-                return self.penalize(now, from, fault);
+                return self.penalize(from, fault);
             }
         };
         let hash = header.hash();
@@ -149,13 +143,13 @@ impl Core {
             },
         );
         if wanted {
-            self.relay_body(now, &hash, Some(from));
-            self.execute_body(&hash, out);
+            self.relay_body(&hash, Some(from));
+            self.execute_body(&hash);
         }
     }
 
     /// Takes in a body that the consensus log held.
-    pub(super) fn recover_body(&mut self, raw: Arc<[u8]>, out: &mut Vec<Action>) {
+    pub(super) fn recover_body(&mut self, raw: Arc<[u8]>) {
         let Ok(header) = decode_prefix::<BlockHeader, BLOCK_BYTES_MAX>(&raw) else {
             return;
         };
@@ -171,26 +165,20 @@ impl Core {
                 state: BodyState::Early,
             },
         );
-        self.execute_body(&hash, out);
+        self.execute_body(&hash);
     }
 
     /// Consensus has seen a proposal or certificate for `hash` and lacks the body.
-    pub(super) fn want_body(
-        &mut self,
-        now: Now,
-        hash: BlockHash,
-        from: Option<PeerId>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn want_body(&mut self, hash: BlockHash, from: Option<PeerId>) {
         match self.blocks.bodies.get(&hash).map(|body| &body.state) {
             Some(BodyState::Early) => {
-                self.relay_body(now, &hash, None);
-                self.execute_body(&hash, out);
+                self.relay_body(&hash, None);
+                self.execute_body(&hash);
             }
-            Some(BodyState::Valid(_) | BodyState::Invalid(_)) => self.tell_checked(now, &hash),
+            Some(BodyState::Valid(_) | BodyState::Invalid(_)) => self.tell_checked(&hash),
             Some(BodyState::Executing) => {}
             None => {
-                let next_ask = now.instant + PATIENCE;
+                let next_ask = self.now.instant + PATIENCE;
                 let known = self.blocks.wanted.entry(hash);
                 let wanted = known.or_insert(Wanted {
                     next_ask,
@@ -204,14 +192,14 @@ impl Core {
     }
 
     /// Asks for wanted bodies that did not come by themselves, and returns to blocks that became timely.
-    pub(super) fn fetch_missing_blocks(&mut self, now: Now) {
+    pub(super) fn fetch_missing_blocks(&mut self) {
         let height = self.blocks.height;
         let mut asks = Vec::new();
         for (hash, wanted) in &mut self.blocks.wanted {
-            if wanted.next_ask > now.instant {
+            if wanted.next_ask > self.now.instant {
                 continue;
             }
-            wanted.next_ask = now.instant + PATIENCE * 2;
+            wanted.next_ask = self.now.instant + PATIENCE * 2;
             let fresh = self
                 .neighbours
                 .iter()
@@ -226,28 +214,23 @@ impl Core {
         }
         for (peer, hash) in asks {
             let peer = Some(peer);
-            self.tell_gossip(
-                now,
-                starling_gossip::Input::WantBlock { peer, height, hash },
-            );
+            self.tell_gossip(starling_gossip::Input::WantBlock { peer, height, hash });
         }
         let timely = self
             .blocks
             .ahead
-            .extract_if(.., |(_, at, _)| *at <= now.instant);
+            .extract_if(.., |(_, at, _)| *at <= self.now.instant);
         for (_, _, hash) in timely.collect::<Vec<_>>() {
-            self.tell_checked(now, &hash);
+            self.tell_checked(&hash);
         }
     }
 
     /// A worker made our own block.
     pub(super) fn built(
         &mut self,
-        now: Now,
         (height, round): (Height, Round),
         built: Result<Box<ExecutedBlock>, BlockError>,
         skipped: &[starling_ledger::transaction::WireId],
-        out: &mut Vec<Action>,
     ) {
         skipped
             .iter()
@@ -255,12 +238,9 @@ impl Core {
         let block = match built {
             Ok(block) => Arc::new(*block),
             Err(error) => {
-                return self.halt(
-                    HaltReason::Storage {
-                        reason: error.to_string(),
-                    },
-                    out,
-                );
+                return self.halt(HaltReason::Storage {
+                    reason: error.to_string(),
+                });
             }
         };
         if height != self.blocks.height || self.tip.height + 1 != height {
@@ -273,25 +253,20 @@ impl Core {
             state: BodyState::Valid(Arc::clone(&block)),
         };
         self.blocks.bodies.insert(hash, body);
-        out.push(Action::Event(proposed(&block)));
-        self.tell_consensus(
-            now,
-            consensus::Input::Built {
-                height,
-                round,
-                block: hash,
-            },
-        );
-        self.relay_body(now, &hash, None);
+        self.out.push(Action::Event(proposed(&block)));
+        self.tell_consensus(consensus::Input::Built {
+            height,
+            round,
+            block: hash,
+        });
+        self.relay_body(&hash, None);
     }
 
     /// A worker executed a proposed block.
     pub(super) fn executed(
         &mut self,
-        now: Now,
         hash: BlockHash,
         executed: Result<Box<ExecutedBlock>, BlockError>,
-        out: &mut Vec<Action>,
     ) {
         let Some(body) = self.blocks.bodies.get_mut(&hash) else {
             return;
@@ -299,42 +274,39 @@ impl Core {
         match executed {
             Ok(block) => {
                 let block = Arc::new(*block);
-                out.push(Action::Event(proposed(&block)));
+                self.out.push(Action::Event(proposed(&block)));
                 body.state = BodyState::Valid(block);
             }
             Err(error) if error.is_deterministic() => {
-                out.push(Action::Event(Event::Note(format!(
+                self.out.push(Action::Event(Event::Note(format!(
                     "block {hash:?} is invalid: {error}"
                 ))));
                 body.state = BodyState::Invalid(error.to_string());
             }
             Err(error) => {
-                return self.halt(
-                    HaltReason::Storage {
-                        reason: error.to_string(),
-                    },
-                    out,
-                );
+                return self.halt(HaltReason::Storage {
+                    reason: error.to_string(),
+                });
             }
         }
-        self.tell_checked(now, &hash);
-        self.commit_if_decided(out);
+        self.tell_checked(&hash);
+        self.commit_if_decided();
     }
 
     /// A neighbour misbehaved.
-    pub(super) fn penalize(&mut self, now: Now, peer: PeerId, fault: PeerFault) {
-        self.tell_gossip(now, starling_gossip::Input::Penalize { peer, fault });
+    pub(super) fn penalize(&mut self, peer: PeerId, fault: PeerFault) {
+        self.tell_gossip(starling_gossip::Input::Penalize { peer, fault });
     }
 
     /// Hands a body to one neighbour that lacks it.
-    pub(super) fn send_body(&mut self, now: Now, peer: PeerId, hash: &BlockHash) {
+    pub(super) fn send_body(&mut self, peer: PeerId, hash: &BlockHash) {
         if let Some(raw) = self.blocks.raw(hash) {
-            self.tell_gossip(now, starling_gossip::Input::SendBlock { peer, raw });
+            self.tell_gossip(starling_gossip::Input::SendBlock { peer, raw });
         }
     }
 
     /// Hands a body to all neighbours but the one it came from: our own always, others when small.
-    pub(super) fn relay_body(&mut self, now: Now, hash: &BlockHash, from: Option<PeerId>) {
+    pub(super) fn relay_body(&mut self, hash: &BlockHash, from: Option<PeerId>) {
         let Some(raw) = self.blocks.raw(hash) else {
             return;
         };
@@ -348,11 +320,11 @@ impl Core {
             .filter(|peer| Some(*peer) != from)
         {
             let raw = Arc::clone(&raw);
-            self.tell_gossip(now, starling_gossip::Input::SendBlock { peer, raw });
+            self.tell_gossip(starling_gossip::Input::SendBlock { peer, raw });
         }
     }
 
-    fn execute_body(&mut self, hash: &BlockHash, out: &mut Vec<Action>) {
+    fn execute_body(&mut self, hash: &BlockHash) {
         self.blocks.wanted.remove(hash);
         let Some(body) = self.blocks.bodies.get_mut(hash) else {
             return;
@@ -369,7 +341,7 @@ impl Core {
             raw,
             verified_certificate,
         };
-        self.hand_out(work, Pending::Execute, out);
+        self.hand_out(work, Pending::Execute);
     }
 
     /// The consensus key of a validator; of whoever stands first for an account that is none, whose blocks
@@ -381,7 +353,7 @@ impl Core {
     }
 
     /// Tells consensus what is known of a checked body.
-    fn tell_checked(&mut self, now: Now, hash: &BlockHash) {
+    fn tell_checked(&mut self, hash: &BlockHash) {
         let Some(body) = self.blocks.bodies.get(hash) else {
             return;
         };
@@ -393,7 +365,7 @@ impl Core {
         let header = &body.header;
         let ahead_ms = header
             .time_ms
-            .saturating_sub(now.wall_ms.saturating_add(DRIFT_MAX_MS));
+            .saturating_sub(self.now.wall_ms.saturating_add(DRIFT_MAX_MS));
         let input = consensus::Input::BlockChecked {
             height: header.height,
             block: *hash,
@@ -406,9 +378,9 @@ impl Core {
             let wait = Duration::from_millis(ahead_ms.min(60_000));
             self.blocks
                 .ahead
-                .push((header.time_ms, now.instant + wait, *hash));
+                .push((header.time_ms, self.now.instant + wait, *hash));
         }
-        self.tell_consensus(now, input);
+        self.tell_consensus(input);
     }
 }
 

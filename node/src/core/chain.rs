@@ -12,7 +12,7 @@ use starling_ledger::hash::Hash;
 use starling_ledger::storage::View;
 use starling_ledger::vote::{Height, Round};
 
-use super::{Action, Core, Event, HaltReason, Now, Pending};
+use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
 use crate::work::{BlockInputs, ExecutedBlock, RangeError, Work};
 
@@ -27,7 +27,7 @@ pub(super) struct Pipeline {
     /// On the way to disk, in order.
     committing: VecDeque<Announcement>,
     /// Fetched, not checked yet.
-    ranges: VecDeque<(PeerId, Height, Vec<Arc<[u8]>>)>,
+    ranges: VecDeque<FetchedRange>,
     /// Whether a range is under check.
     checking: bool,
     /// The certificate of the tip, for the next proposal.
@@ -49,6 +49,9 @@ impl Pipeline {
     }
 }
 
+/// Blocks that a neighbour delivered: who, the height of the first, the encodings.
+type FetchedRange = (PeerId, Height, Vec<Arc<[u8]>>);
+
 /// What is told about a block once it is on disk.
 struct Announcement {
     height: Height,
@@ -57,31 +60,25 @@ struct Announcement {
 
 impl Core {
     /// Begins the height after the tip.
-    pub(super) fn start_height(&mut self, now: Now) {
+    pub(super) fn start_height(&mut self) {
         let height = self.tip.height + 1;
         self.blocks.advance(height);
         let validators = Arc::clone(&self.tip.validators);
-        self.tell_consensus(now, consensus::Input::StartHeight { height, validators });
-        self.tell_work_to_do(now);
+        self.tell_consensus(consensus::Input::StartHeight { height, validators });
+        self.tell_work_to_do();
     }
 
     /// Tells consensus whether a block would hold anything.
-    pub(super) fn tell_work_to_do(&mut self, now: Now) {
+    pub(super) fn tell_work_to_do(&mut self) {
         let ready = self.mempool.has_ready();
-        self.tell_consensus(now, consensus::Input::WorkToDo(ready));
+        self.tell_consensus(consensus::Input::WorkToDo(ready));
     }
 
     /// It is our turn: hands out the making of a block.
     ///
     /// A fresh proposal in a later round halves its size limit, so that slow machines never fail every
     /// round.
-    pub(super) fn build_block(
-        &mut self,
-        now: Now,
-        height: Height,
-        round: Round,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn build_block(&mut self, height: Height, round: Round) {
         if height != self.tip.height + 1 {
             return;
         }
@@ -92,7 +89,7 @@ impl Core {
         };
         let inputs = BlockInputs {
             round,
-            clock_ms: now.wall_ms,
+            clock_ms: self.now.wall_ms,
             candidates: self.mempool.candidates(&limits),
             parent_certificate: self.parent_certificate(),
             limits,
@@ -101,7 +98,7 @@ impl Core {
             tip: self.tip.clone(),
             inputs,
         };
-        self.hand_out(work, Pending::Build(height), out);
+        self.hand_out(work, Pending::Build(height));
     }
 
     /// The tip's certificate, with the late precommits that consensus went on collecting.
@@ -111,45 +108,33 @@ impl Core {
     }
 
     /// Consensus decided a block.
-    pub(super) fn decided(
-        &mut self,
-        now: Now,
-        hash: BlockHash,
-        certificate: CommitCertificate,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn decided(&mut self, hash: BlockHash, certificate: CommitCertificate) {
         if certificate.height != self.tip.height + 1 {
             return;
         }
         self.pipeline.decided = Some((hash, certificate));
         if self.blocks.raw(&hash).is_none() {
-            self.want_body(now, hash, None, out);
+            self.want_body(hash, None);
         }
-        self.commit_if_decided(out);
+        self.commit_if_decided();
     }
 
     /// Commits the decided block if it has been executed.
-    pub(super) fn commit_if_decided(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn commit_if_decided(&mut self) {
         let Some((hash, certificate)) = self.pipeline.decided.clone() else {
             return;
         };
         let height = certificate.height;
         if let Some(reason) = self.blocks.invalid(&hash).map(str::to_owned) {
-            return self.halt(HaltReason::Divergence { height, reason }, out);
+            return self.halt(HaltReason::Divergence { height, reason });
         }
         if let Some(block) = self.blocks.valid(&hash) {
-            self.commit(block, certificate, false, out);
+            self.commit(block, certificate, false);
         }
     }
 
     /// Advances the tip and sends the block to disk.
-    fn commit(
-        &mut self,
-        block: Arc<ExecutedBlock>,
-        certificate: CommitCertificate,
-        synced: bool,
-        out: &mut Vec<Action>,
-    ) {
+    fn commit(&mut self, block: Arc<ExecutedBlock>, certificate: CommitCertificate, synced: bool) {
         let header = &block.block.header;
         let event = Event::Final {
             height: header.height,
@@ -172,23 +157,17 @@ impl Core {
         self.mempool.apply_block(touched, header.time_ms);
         self.mempool.expire(header.time_ms);
         self.recent.extend(header.height, touched);
-        out.push(Action::Commit { block, certificate });
+        self.out.push(Action::Commit { block, certificate });
     }
 
     /// A block is on disk: it may be spoken of now.
-    pub(super) fn committed(
-        &mut self,
-        now: Now,
-        height: Height,
-        view: Arc<dyn View>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn committed(&mut self, height: Height, view: Arc<dyn View>) {
         while let Some(first) = self.pipeline.committing.front() {
             if first.height > height {
                 break;
             }
             if let Some(announcement) = self.pipeline.committing.pop_front() {
-                out.push(Action::Event(announcement.event));
+                self.out.push(Action::Event(announcement.event));
             }
         }
         if self.tip.height == height {
@@ -198,28 +177,22 @@ impl Core {
                 height,
                 hash: self.tip.hash,
             };
-            self.tell_gossip(now, head);
-            self.start_height(now);
-            self.check_next_range(out);
+            self.tell_gossip(head);
+            self.start_height();
+            self.check_next_range();
         }
     }
 
     /// Gossip fetched blocks that follow the tip.
-    pub(super) fn range_came(
-        &mut self,
-        peer: PeerId,
-        from: Height,
-        blocks: Vec<Arc<[u8]>>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn range_came(&mut self, peer: PeerId, from: Height, blocks: Vec<Arc<[u8]>>) {
         if self.pipeline.ranges.len() < RANGES_MAX {
             self.pipeline.ranges.push_back((peer, from, blocks));
         }
-        self.check_next_range(out);
+        self.check_next_range();
     }
 
     /// Hands out the check of the next range, when the tip has settled.
-    fn check_next_range(&mut self, out: &mut Vec<Action>) {
+    fn check_next_range(&mut self) {
         if self.pipeline.checking || !self.pipeline.committing.is_empty() {
             return;
         }
@@ -236,30 +209,29 @@ impl Core {
             tip: self.tip.clone(),
             blocks,
         };
-        self.hand_out(work, Pending::Range(peer, from), out);
+        self.hand_out(work, Pending::Range(peer, from));
     }
 
     /// A worker checked a range: what is right is committed, what is wrong is the neighbour's fault.
     pub(super) fn range_checked(
         &mut self,
-        now: Now,
         (peer, from): (PeerId, Height),
         blocks: Vec<(ExecutedBlock, CommitCertificate)>,
         refused: Option<RangeError>,
-        out: &mut Vec<Action>,
     ) {
         self.pipeline.checking = false;
         for (block, certificate) in blocks {
             if block.block.header.height == self.tip.height + 1 {
-                self.commit(Arc::new(block), certificate, true, out);
+                self.commit(Arc::new(block), certificate, true);
             }
         }
         if let Some(RangeError::Certified(error)) = &refused {
             let (height, reason) = (self.tip.height + 1, error.to_string());
-            return self.halt(
-                certified_but_refused(height, reason, error.is_deterministic()),
-                out,
-            );
+            return self.halt(certified_but_refused(
+                height,
+                reason,
+                error.is_deterministic(),
+            ));
         }
         let fault = refused.map(|error| PeerFault::InvalidRange {
             reason: error.to_string(),
@@ -271,8 +243,8 @@ impl Core {
             ok_up_to,
             fault,
         };
-        self.tell_gossip(now, input);
-        self.check_next_range(out);
+        self.tell_gossip(input);
+        self.check_next_range();
     }
 }
 

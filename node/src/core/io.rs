@@ -78,6 +78,10 @@ pub enum Input {
 }
 
 /// What the core wants done. The caller carries actions out in order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an action is moved once, from the core to the shell"
+)]
 pub enum Action {
     /// Dial an address.
     Dial {

@@ -7,7 +7,7 @@ use starling_ledger::block::BlockHash;
 use starling_ledger::transaction::RawTransaction;
 use starling_ledger::vote::Height;
 
-use super::{Action, Core, Event, HaltReason, LogWrite, Now};
+use super::{Action, Core, Event, HaltReason, LogWrite};
 use crate::consensus;
 use crate::consensus::wal::{LogEntry, LogRecord};
 
@@ -16,80 +16,70 @@ use crate::consensus::wal::{LogEntry, LogRecord};
 const OFFER_MAX: usize = 10_000;
 
 impl Core {
-    pub(super) fn on_gossip(&mut self, now: Now, action: GossipAction, out: &mut Vec<Action>) {
+    pub(super) fn on_gossip(&mut self, action: GossipAction) {
         match action {
-            GossipAction::Dial { address, peer } => out.push(Action::Dial { address, peer }),
+            GossipAction::Dial { address, peer } => self.out.push(Action::Dial { address, peer }),
             GossipAction::Disconnect { link, reason } => {
-                out.push(Action::Disconnect { link, reason });
+                self.out.push(Action::Disconnect { link, reason });
             }
             GossipAction::Send { link, lane, bytes } => {
-                out.push(Action::Send { link, lane, bytes });
+                self.out.push(Action::Send { link, lane, bytes });
             }
-            GossipAction::CheckTransactions { from, batch } => {
-                self.transactions_came(now, from, batch, out);
-            }
+            GossipAction::CheckTransactions { batch, .. } => self.transactions_came(batch),
             GossipAction::Consensus { from, message } => {
                 let input = consensus::Input::Message {
                     from: Some(from),
                     message,
                 };
-                self.tell_consensus(now, input);
+                self.tell_consensus(input);
             }
             GossipAction::Have { from, have } => {
-                self.tell_consensus(now, consensus::Input::Have { from, have });
+                self.tell_consensus(consensus::Input::Have { from, have });
             }
-            GossipAction::Block { from, raw } => self.body_came(now, from, raw, out),
-            GossipAction::ServeBlock { peer, hash, .. } => self.send_body(now, peer, &hash),
+            GossipAction::Block { from, raw } => self.body_came(from, raw),
+            GossipAction::ServeBlock { peer, hash, .. } => self.send_body(peer, &hash),
             GossipAction::ServeBlocks { peer, from, count } => {
-                out.push(Action::ReadBlocks { peer, from, count });
+                self.out.push(Action::ReadBlocks { peer, from, count });
             }
             GossipAction::ApplyRange { peer, from, blocks } => {
-                self.range_came(peer, from, blocks, out);
+                self.range_came(peer, from, blocks);
             }
-            GossipAction::PeerUp { peer } => self.peer_up(now, peer),
+            GossipAction::PeerUp { peer } => self.peer_up(peer),
             GossipAction::PeerDown { peer } => {
                 self.neighbours.remove(&peer);
-                self.tell_consensus(now, consensus::Input::PeerDown(peer));
+                self.tell_consensus(consensus::Input::PeerDown(peer));
             }
             GossipAction::Behind { best } => {
                 let note = format!("behind: block {} here, {best} elsewhere", self.tip.height);
-                out.push(Action::Event(Event::Note(note)));
+                self.out.push(Action::Event(Event::Note(note)));
             }
             GossipAction::CaughtUp => {
                 let note = format!("caught up at block {}", self.tip.height);
-                out.push(Action::Event(Event::Note(note)));
+                self.out.push(Action::Event(Event::Note(note)));
             }
             other => unreachable!("no rule for {other:?}"),
         }
     }
 
-    pub(super) fn on_consensus(
-        &mut self,
-        now: Now,
-        action: consensus::Action,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn on_consensus(&mut self, action: consensus::Action) {
         use consensus::Action as Wanted;
         match action {
             Wanted::Flood { message } => {
-                self.tell_gossip(
-                    now,
-                    GossipInput::FloodConsensus {
-                        message,
-                        force: false,
-                    },
-                );
+                self.tell_gossip(GossipInput::FloodConsensus {
+                    message,
+                    force: false,
+                });
             }
             Wanted::SendTo { peer, message } => {
-                self.tell_gossip(now, GossipInput::SendConsensus { peer, message });
+                self.tell_gossip(GossipInput::SendConsensus { peer, message });
             }
             Wanted::SendHave { peer, have } => {
-                self.tell_gossip(now, GossipInput::SendHave { peer, have });
+                self.tell_gossip(GossipInput::SendHave { peer, have });
             }
-            Wanted::SendBlock { peer, block, .. } => self.send_body(now, peer, &block),
-            Wanted::WantBlock { block, from, .. } => self.want_body(now, block, from, out),
-            Wanted::BuildBlock { height, round } => self.build_block(now, height, round, out),
-            Wanted::Restream { block, .. } => self.relay_body(now, &block, None),
+            Wanted::SendBlock { peer, block, .. } => self.send_body(peer, &block),
+            Wanted::WantBlock { block, from, .. } => self.want_body(block, from),
+            Wanted::BuildBlock { height, round } => self.build_block(height, round),
+            Wanted::Restream { block, .. } => self.relay_body(&block, None),
             Wanted::Persist {
                 id,
                 log,
@@ -98,7 +88,7 @@ impl Core {
             } => {
                 let height = self.tip.height + 1;
                 let records = self.with_bodies(height, log, &bodies);
-                out.push(Action::Log(LogWrite {
+                self.out.push(Action::Log(LogWrite {
                     id,
                     height,
                     records,
@@ -108,21 +98,18 @@ impl Core {
             Wanted::Decided {
                 block, certificate, ..
             } => {
-                self.decided(now, block, certificate, out);
+                self.decided(block, certificate);
             }
             Wanted::Penalize { peer, fault } => {
                 let reason = format!("{fault:?}");
-                self.penalize(now, peer, PeerFault::InvalidMessage { reason });
+                self.penalize(peer, PeerFault::InvalidMessage { reason });
             }
             Wanted::Halt { reason } => {
-                self.halt(
-                    HaltReason::Consensus {
-                        reason: reason.to_string(),
-                    },
-                    out,
-                );
+                self.halt(HaltReason::Consensus {
+                    reason: reason.to_string(),
+                });
             }
-            Wanted::Event(event) => out.push(Action::Event(Event::Consensus(event))),
+            Wanted::Event(event) => self.out.push(Action::Event(Event::Consensus(event))),
         }
     }
 
@@ -145,13 +132,13 @@ impl Core {
         log
     }
 
-    fn peer_up(&mut self, now: Now, peer: starling_gossip::PeerId) {
+    fn peer_up(&mut self, peer: starling_gossip::PeerId) {
         self.neighbours.insert(peer);
-        self.tell_consensus(now, consensus::Input::PeerUp(peer));
+        self.tell_consensus(consensus::Input::PeerUp(peer));
         let transactions: Vec<RawTransaction> =
             self.mempool.all().take(OFFER_MAX).cloned().collect();
         if !transactions.is_empty() {
-            self.tell_gossip(now, GossipInput::Offer { peer, transactions });
+            self.tell_gossip(GossipInput::Offer { peer, transactions });
         }
     }
 }

@@ -7,21 +7,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use starling_gossip::PeerFault;
 use starling_gossip::input::Verdict;
-use starling_gossip::{PeerFault, PeerId};
 use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
 use starling_ledger::execution::check_against_account;
 use starling_ledger::transaction::{Nonce, RawTransaction, VerifiedTransaction, WireId};
 use starling_ledger::vote::Height;
 
-use super::{Action, Answer, Core, Event, HaltReason, Now, Pending, Request, RequestId};
+use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId};
 use crate::work::{CheckError, CheckedTransaction, Work};
 
 /// Most batches under check. Our choice: enough to keep some threads busy, little enough to bound delay.
-pub const CHECKS_MAX: usize = 16;
+pub(super) const CHECKS_MAX: usize = 16;
 /// Most batches that wait for a check. A batch is at most one frame of 64 KiB: 16 MiB in all.
-pub const WAITING_MAX: usize = 256;
+pub(super) const WAITING_MAX: usize = 256;
 /// For how many blocks touched accounts are remembered. Our choice: a check is back long before.
 const RECENT_HEIGHTS: usize = 16;
 
@@ -29,7 +29,7 @@ const RECENT_HEIGHTS: usize = 16;
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     /// A neighbour sent it.
-    Peer(PeerId),
+    Peer,
     /// A person or program submitted it here.
     Request(RequestId),
 }
@@ -88,9 +88,9 @@ impl RecentAccounts {
 
 impl Core {
     /// A request of the HTTP side.
-    pub(super) fn request(&mut self, id: RequestId, request: Request, out: &mut Vec<Action>) {
+    pub(super) fn request(&mut self, id: RequestId, request: Request) {
         let answer = match request {
-            Request::Submit(raw) => return self.submit(id, raw, out),
+            Request::Submit(raw) => return self.submit(id, raw),
             Request::NextNonce(account) => Answer::NextNonce(self.mempool.next_nonce(&account)),
             Request::Pending(id) => {
                 let waiting = self.mempool.by_id(&id);
@@ -98,16 +98,16 @@ impl Core {
             }
             Request::Peers => Answer::Peers(self.gossip.peers()),
         };
-        out.push(Action::Answer { id, answer });
+        self.out.push(Action::Answer { id, answer });
     }
 
-    fn submit(&mut self, id: RequestId, raw: RawTransaction, out: &mut Vec<Action>) {
+    fn submit(&mut self, id: RequestId, raw: RawTransaction) {
         if let Some(known) = self.mempool.by_wire_id(&raw.wire_id()) {
             let answer = submitted(known, true);
-            out.push(Action::Answer { id, answer });
+            self.out.push(Action::Answer { id, answer });
         } else if self.checks.waiting.len() >= WAITING_MAX {
             let reason = "too many transactions wait for their check; try again".to_owned();
-            out.push(Action::Answer {
+            self.out.push(Action::Answer {
                 id,
                 answer: Answer::Refused {
                     code: "busy",
@@ -118,30 +118,24 @@ impl Core {
             self.checks
                 .waiting
                 .push_back((Source::Request(id), vec![raw]));
-            self.refill_checks(out);
+            self.refill_checks();
         }
     }
 
     /// A neighbour sent transactions that gossip had not seen.
-    pub(super) fn transactions_came(
-        &mut self,
-        now: Now,
-        from: PeerId,
-        batch: Vec<RawTransaction>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn transactions_came(&mut self, batch: Vec<RawTransaction>) {
         if self.checks.waiting.len() >= WAITING_MAX {
             for raw in batch {
-                self.tell_verdict(now, raw.wire_id(), Verdict::Dropped);
+                self.tell_verdict(raw.wire_id(), Verdict::Dropped);
             }
             return;
         }
-        self.checks.waiting.push_back((Source::Peer(from), batch));
-        self.refill_checks(out);
+        self.checks.waiting.push_back((Source::Peer, batch));
+        self.refill_checks();
     }
 
     /// Hands out waiting batches while there is room.
-    pub(super) fn refill_checks(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn refill_checks(&mut self) {
         while self.checks.in_flight < CHECKS_MAX {
             let Some((source, batch)) = self.checks.waiting.pop_front() else {
                 return;
@@ -151,18 +145,16 @@ impl Core {
                 batch,
                 tip: self.tip.clone(),
             };
-            self.hand_out(work, Pending::Check(source), out);
+            self.hand_out(work, Pending::Check(source));
         }
     }
 
     /// A worker checked a batch.
     pub(super) fn checked(
         &mut self,
-        now: Now,
         source: Source,
         height: Height,
         checked: Vec<CheckedTransaction>,
-        out: &mut Vec<Action>,
     ) {
         self.checks.in_flight -= 1;
         let had_work = self.mempool.has_ready();
@@ -171,7 +163,7 @@ impl Core {
                 Ok((transaction, account)) if self.recent.reaches(height) => {
                     let id = transaction.sender();
                     let account = self.recent.current(&id, height, account);
-                    self.admit(now, source, transaction, account, out)
+                    self.admit(source, transaction, account)
                 }
                 Ok((transaction, _)) => {
                     self.check_again(source, transaction.raw().clone());
@@ -179,26 +171,23 @@ impl Core {
                 }
                 Err(CheckError::Transaction(error)) => {
                     let reason = error.to_string();
-                    answer_refused(source, "invalid", reason.clone(), out);
+                    self.refuse(source, "invalid", reason.clone());
                     Verdict::Fault(PeerFault::InvalidTransaction { reason })
                 }
                 Err(error @ (CheckError::State(_) | CheckError::Entry(_))) => {
-                    return self.halt(
-                        HaltReason::Storage {
-                            reason: error.to_string(),
-                        },
-                        out,
-                    );
+                    return self.halt(HaltReason::Storage {
+                        reason: error.to_string(),
+                    });
                 }
             };
-            if let Source::Peer(_) = source {
-                self.tell_verdict(now, wire_id, verdict);
+            if let Source::Peer = source {
+                self.tell_verdict(wire_id, verdict);
             }
         }
         if !had_work && self.mempool.has_ready() {
-            self.tell_work_to_do(now);
+            self.tell_work_to_do();
         }
-        self.refill_checks(out);
+        self.refill_checks();
     }
 
     /// The check read the ledger too long ago: it is done anew.
@@ -208,25 +197,24 @@ impl Core {
 
     fn admit(
         &mut self,
-        now: Now,
         source: Source,
         transaction: Arc<VerifiedTransaction>,
         account: Option<Account>,
-        out: &mut Vec<Action>,
     ) -> Verdict {
         let time_ms = self.tip.time_ms;
         if let Err((code, reason)) = self.enter(&transaction, account.as_ref(), time_ms) {
-            answer_refused(source, code, reason, out);
+            self.refuse(source, code, reason);
             return Verdict::Dropped;
         }
-        out.push(Action::Event(Event::Accepted(transaction.id())));
+        self.out
+            .push(Action::Event(Event::Accepted(transaction.id())));
         if let Source::Request(id) = source {
-            out.push(Action::Answer {
+            self.out.push(Action::Answer {
                 id,
                 answer: submitted(&transaction, false),
             });
             let raw = transaction.raw().clone();
-            self.tell_gossip(now, starling_gossip::Input::SubmitTransaction(raw));
+            self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw));
         }
         Verdict::Accepted
     }
@@ -259,9 +247,16 @@ impl Core {
             .map_err(|error| (error.code(), error.to_string()))
     }
 
-    fn tell_verdict(&mut self, now: Now, wire_id: WireId, verdict: Verdict) {
+    fn refuse(&mut self, source: Source, code: &'static str, reason: String) {
+        if let Source::Request(id) = source {
+            let answer = Answer::Refused { code, reason };
+            self.out.push(Action::Answer { id, answer });
+        }
+    }
+
+    fn tell_verdict(&mut self, wire_id: WireId, verdict: Verdict) {
         let input = starling_gossip::Input::TransactionChecked { wire_id, verdict };
-        self.tell_gossip(now, input);
+        self.tell_gossip(input);
     }
 }
 
@@ -270,14 +265,5 @@ fn submitted(transaction: &VerifiedTransaction, known: bool) -> Answer {
         id: transaction.id(),
         wire_id: transaction.wire_id(),
         known,
-    }
-}
-
-fn answer_refused(source: Source, code: &'static str, reason: String, out: &mut Vec<Action>) {
-    if let Source::Request(id) = source {
-        out.push(Action::Answer {
-            id,
-            answer: Answer::Refused { code, reason },
-        });
     }
 }

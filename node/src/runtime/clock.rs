@@ -8,20 +8,20 @@ use crate::core::Now;
 
 /// Reads monotonic and wall time.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(super) struct Clock {
     start: tokio::time::Instant,
 }
 
 impl Clock {
     /// Starts at monotonic zero.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self {
             start: tokio::time::Instant::now(),
         }
     }
 
     /// Returns the time.
-    pub fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         let micros = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         Now {
             instant: Instant(micros),
@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// Returns the tokio instant of one of the core's.
-    pub fn at(&self, instant: Instant) -> tokio::time::Instant {
+    pub(super) fn at(&self, instant: Instant) -> tokio::time::Instant {
         self.start + std::time::Duration::from_micros(instant.0)
     }
 }

@@ -75,24 +75,24 @@ impl LogError {
 }
 
 /// What a finished write reports.
-pub type Logged = Result<PersistId, LogError>;
+pub(super) type Logged = Result<PersistId, LogError>;
 
 /// An open log and guard, before the thread starts.
-pub struct LogFiles {
+pub(super) struct LogFiles {
     log: Appender,
     guard: Appender,
 }
 
 /// What the files held at the start.
-pub struct RecoveredFiles {
+pub(super) struct RecoveredFiles {
     /// For consensus.
-    pub consensus: Recovered,
+    pub(super) consensus: Recovered,
     /// Bodies of blocks above the tip.
-    pub bodies: Vec<std::sync::Arc<[u8]>>,
+    pub(super) bodies: Vec<std::sync::Arc<[u8]>>,
 }
 
 /// Hands writes to the thread.
-pub struct LogSender(mpsc::SyncSender<LogWrite>);
+pub(super) struct LogSender(mpsc::SyncSender<LogWrite>);
 
 impl LogFiles {
     /// Opens the files of `folder`, cuts off what a crash tore, and returns what lies above `height`.
@@ -101,7 +101,7 @@ impl LogFiles {
     ///
     /// # Errors
     /// [`LogError`] if a file cannot be read, is damaged, or belongs to another key.
-    pub fn open(
+    pub(super) fn open(
         folder: &Path,
         height: Height,
         key: Option<PublicKey>,
@@ -138,7 +138,7 @@ impl LogFiles {
     ///
     /// # Errors
     /// An I/O error if the thread cannot be started.
-    pub fn start(mut self, results: UnboundedSender<Logged>) -> io::Result<LogSender> {
+    pub(super) fn start(mut self, results: UnboundedSender<Logged>) -> io::Result<LogSender> {
         let (sender, queue) = mpsc::sync_channel::<LogWrite>(WRITES_MAX);
         thread::Builder::new().name("log".into()).spawn(move || {
             for write in queue {
@@ -175,7 +175,7 @@ impl LogFiles {
 
 impl LogSender {
     /// Hands over a write; `false` if the thread is gone or too far behind.
-    pub fn write(&self, write: LogWrite) -> bool {
+    pub(super) fn write(&self, write: LogWrite) -> bool {
         self.0.try_send(write).is_ok()
     }
 }

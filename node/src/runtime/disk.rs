@@ -20,7 +20,7 @@ const READS_MAX: usize = 64;
 const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What comes back from the disk.
-pub enum DiskResult {
+pub(super) enum DiskResult {
     /// A block is on disk.
     Committed {
         /// Its height.
@@ -42,7 +42,7 @@ pub enum DiskResult {
 }
 
 /// Hands blocks to the disk.
-pub struct Disk {
+pub(super) struct Disk {
     commits: mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>,
     reads: mpsc::SyncSender<(PeerId, Height, u32)>,
 }
@@ -52,7 +52,7 @@ impl Disk {
     ///
     /// # Errors
     /// An I/O error if a thread cannot be started.
-    pub fn start(
+    pub(super) fn start(
         chain: &Arc<ChainStore>,
         storage: Arc<dyn Storage>,
         results: UnboundedSender<DiskResult>,
@@ -90,12 +90,12 @@ impl Disk {
     }
 
     /// Appends a block; `false` if the disk is gone or too far behind.
-    pub fn commit(&self, block: Arc<ExecutedBlock>, certificate: CommitCertificate) -> bool {
+    pub(super) fn commit(&self, block: Arc<ExecutedBlock>, certificate: CommitCertificate) -> bool {
         self.commits.try_send((block, certificate)).is_ok()
     }
 
     /// Reads blocks for a neighbour; `false` if too many wait.
-    pub fn read(&self, peer: PeerId, from: Height, count: u32) -> bool {
+    pub(super) fn read(&self, peer: PeerId, from: Height, count: u32) -> bool {
         self.reads.try_send((peer, from, count)).is_ok()
     }
 }

@@ -11,12 +11,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::core::{Answer, Event, Request, Status};
 
 /// Most requests that wait for the core. Our choice: at 1 ms each, a second's worth.
-pub const REQUESTS_MAX: usize = 1_024;
+pub(super) const REQUESTS_MAX: usize = 1_024;
 /// Most events a slow subscriber may lag behind before it is told of a gap.
-pub const EVENTS_MAX: usize = 4_096;
+pub(super) const EVENTS_MAX: usize = 4_096;
 
 /// A request and where its answer goes.
-pub type NumberedRequest = (Request, oneshot::Sender<Answer>);
+pub(super) type NumberedRequest = (Request, oneshot::Sender<Answer>);
 
 /// An event with its running number since the start of the node.
 #[derive(Clone, Debug)]

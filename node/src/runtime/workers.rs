@@ -15,7 +15,7 @@ use crate::work::{Work, WorkResult, Worker};
 const BLOCK_WORK_MAX: usize = 64;
 
 /// Hands work to threads; results arrive at the channel given at the start.
-pub struct Workers {
+pub(super) struct Workers {
     worker: Arc<Worker>,
     transactions: rayon::ThreadPool,
     blocks: mpsc::SyncSender<(WorkId, Work)>,
@@ -29,7 +29,7 @@ impl Workers {
     ///
     /// # Errors
     /// An I/O error if a thread cannot be started.
-    pub fn start(
+    pub(super) fn start(
         worker: Worker,
         threads: usize,
         results: UnboundedSender<(WorkId, WorkResult)>,
@@ -60,7 +60,7 @@ impl Workers {
     }
 
     /// Hands out one piece of work; `false` if the block thread is gone or too far behind.
-    pub fn run(&self, id: WorkId, work: Work) -> bool {
+    pub(super) fn run(&self, id: WorkId, work: Work) -> bool {
         if !matches!(work, Work::CheckTransactions { .. }) {
             return self.blocks.try_send((id, work)).is_ok();
         }
