@@ -15,6 +15,7 @@ mod consensus_log;
 mod disk;
 mod driver;
 mod handle;
+mod run_mark;
 mod trace;
 mod workers;
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use starling_gossip::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
+use starling_ledger::address::AccountId;
 use starling_ledger::chain::{ChainError, ChainStore};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
@@ -39,12 +41,13 @@ use crate::work::Worker;
 
 pub use clock::wall_ms;
 pub use consensus_log::LogError;
-pub use handle::{NodeHandle, NumberedEvent, Unavailable};
+pub use handle::{About, NodeHandle, NumberedEvent, Unavailable};
 
 use clock::Clock;
 use consensus_log::LogFiles;
 use disk::Disk;
 use driver::{Driver, Inboxes};
+use run_mark::RunMark;
 use workers::Workers;
 
 /// Threads that check transactions. Our choice: one of the smallest machine's two cores; the other is for
@@ -143,7 +146,13 @@ async fn start(
         config.node_key.clone().into(),
         config.listen,
     ))?;
-    let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), requests);
+    let mark = RunMark::set(&config.data_dir)?;
+    let about = About {
+        listen: transport.address(),
+        validator: validator_account(&config, &tip),
+        unclean_start: mark.found,
+    };
+    let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
     let scheme = Arc::new(Ed25519);
     let worker = Worker::new(scheme.clone(), tip.genesis_hash);
     let core_config = CoreConfig {
@@ -179,7 +188,17 @@ async fn start(
         request_inbox,
         links,
     };
-    driver.run(actions, inboxes, stop).await
+    driver.run(actions, inboxes, stop).await?;
+    mark.clear()?;
+    Ok(())
+}
+
+/// The account whose stake this node votes for, if its key is a validator's.
+fn validator_account(config: &RuntimeConfig, tip: &Tip) -> Option<AccountId> {
+    let key = config.validator_key.as_ref()?.public_key();
+    tip.validators
+        .by_key(&key)
+        .map(|(_, validator)| validator.account)
 }
 
 fn gossip_config(

@@ -1,9 +1,11 @@
 //! What the HTTP side holds of a node: the chain on disk, the status, events, and a way to ask the core.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use starling_gossip::PeerId;
+use starling_ledger::address::AccountId;
 use starling_ledger::chain::ChainStore;
 use starling_ledger::execution::Tip;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -11,12 +13,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::core::{Answer, Event, Request, Status};
 
 /// Most requests that wait for the core. Our choice: at 1 ms each, a second's worth.
-pub(super) const REQUESTS_MAX: usize = 1_024;
+pub(crate) const REQUESTS_MAX: usize = 1_024;
 /// Most events a slow subscriber may lag behind before it is told of a gap.
-pub(super) const EVENTS_MAX: usize = 4_096;
+pub(crate) const EVENTS_MAX: usize = 4_096;
 
 /// A request and where its answer goes.
-pub(super) type NumberedRequest = (Request, oneshot::Sender<Answer>);
+pub(crate) type NumberedRequest = (Request, oneshot::Sender<Answer>);
 
 /// An event with its running number since the start of the node.
 #[derive(Clone, Debug)]
@@ -33,11 +35,23 @@ pub struct NumberedEvent {
 #[non_exhaustive]
 pub struct Unavailable;
 
+/// What a node was started as.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// Where it listens for peers.
+    pub listen: SocketAddr,
+    /// The account it votes for, on a validator.
+    pub validator: Option<AccountId>,
+    /// Whether the previous run ended without saying goodbye.
+    pub unclean_start: bool,
+}
+
 /// A cheap handle on a running node.
 #[derive(Clone)]
 pub struct NodeHandle {
     chain: Arc<ChainStore>,
     peer_id: PeerId,
+    about: About,
     requests: mpsc::Sender<NumberedRequest>,
     status: watch::Sender<Option<Arc<Status>>>,
     tip: watch::Sender<Option<Tip>>,
@@ -46,14 +60,16 @@ pub struct NodeHandle {
 }
 
 impl NodeHandle {
-    pub(super) fn new(
+    pub(crate) fn new(
         chain: Arc<ChainStore>,
         peer_id: PeerId,
+        about: About,
         requests: mpsc::Sender<NumberedRequest>,
     ) -> Self {
         Self {
             chain,
             peer_id,
+            about,
             requests,
             status: watch::Sender::new(None),
             tip: watch::Sender::new(None),
@@ -70,6 +86,11 @@ impl NodeHandle {
     /// Returns the id peers know this node by.
     pub const fn peer_id(&self) -> PeerId {
         self.peer_id
+    }
+
+    /// Returns what the node was started as.
+    pub const fn about(&self) -> About {
+        self.about
     }
 
     /// Returns the latest status; `None` in the first moment of a node.
@@ -104,7 +125,7 @@ impl NodeHandle {
         self.status.subscribe()
     }
 
-    pub(super) fn publish(&self, status: Status, tip: &Tip) {
+    pub(crate) fn publish(&self, status: Status, tip: &Tip) {
         if self
             .tip
             .borrow()
@@ -116,7 +137,7 @@ impl NodeHandle {
         self.status.send_replace(Some(Arc::new(status)));
     }
 
-    pub(super) fn announce(&self, event: Event) {
+    pub(crate) fn announce(&self, event: Event) {
         super::trace::trace(&event);
         let index = self.next_event.fetch_add(1, Ordering::Relaxed);
         // Nobody subscribed is no failure.
