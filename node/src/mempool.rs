@@ -12,7 +12,12 @@
 //! [`Limits`] bounds count, bytes and transactions per sender. At the defaults the pool holds at most
 //! 64 MiB of encodings, and about as much again for decoded forms and indexes.
 
-use std::cmp::Ordering;
+mod candidate;
+mod error;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
@@ -22,6 +27,10 @@ use starling_ledger::execution::BlockLimits;
 use starling_ledger::transaction::{
     Amount, Nonce, RawTransaction, TransactionId, VerifiedTransaction, WireId,
 };
+
+pub use error::MempoolError;
+
+use candidate::Candidate;
 
 /// How far a nonce may run ahead of the account's next one. Our choice: a wallet that sends a batch at
 /// once may see it reordered by that much.
@@ -47,69 +56,6 @@ impl Default for Limits {
             count_max: 50_000,
             bytes_max: 64 * 1024 * 1024,
             per_sender_max: 4_096,
-        }
-    }
-}
-
-/// Why a transaction does not enter. All of them depend on the state of this node, so none is a fault of
-/// the peer that sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MempoolError {
-    /// It is here already.
-    #[error("already known")]
-    Known,
-    /// The account has used this nonce.
-    #[error("nonce {found} is used, the next one is {next}")]
-    NonceUsed {
-        /// The nonce of the transaction.
-        found: Nonce,
-        /// The account's next one.
-        next: Nonce,
-    },
-    /// The nonce runs too far ahead.
-    #[error("nonce {found} is too far ahead, the next one is {next}")]
-    NonceGap {
-        /// The nonce of the transaction.
-        found: Nonce,
-        /// The account's next one.
-        next: Nonce,
-    },
-    /// Another transaction with this nonce waits, and the fee is not enough higher.
-    #[error(
-        "nonce {nonce} is taken by a waiting transaction; replacing it needs a fee of {needed_base}"
-    )]
-    Underpriced {
-        /// The nonce.
-        nonce: Nonce,
-        /// The least fee that replaces it, base units.
-        needed_base: Amount,
-    },
-    /// The sender has too many waiting.
-    #[error("the sender has {count} transactions waiting, which is the limit")]
-    SenderFull {
-        /// How many wait.
-        count: usize,
-    },
-    /// The pool is full of transactions that pay more.
-    #[error("the mempool is full of transactions that pay more")]
-    Full,
-    /// It has expired.
-    #[error("expired")]
-    Expired,
-}
-
-impl MempoolError {
-    /// Returns a stable word for programs.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Known => "known",
-            Self::NonceUsed { .. } => "nonce_used",
-            Self::NonceGap { .. } => "nonce_gap",
-            Self::Underpriced { .. } => "underpriced",
-            Self::SenderFull { .. } => "sender_full",
-            Self::Full => "mempool_full",
-            Self::Expired => "expired",
         }
     }
 }
@@ -419,45 +365,6 @@ impl Mempool {
         }
     }
 }
-
-/// A ready transaction in the order of blocks: fee per byte, then the smaller account.
-struct Candidate<'a> {
-    rate: FeeRate,
-    account: &'a AccountId,
-    transaction: &'a Arc<VerifiedTransaction>,
-}
-
-impl<'a> Candidate<'a> {
-    fn new(account: &'a AccountId, transaction: &'a Arc<VerifiedTransaction>) -> Self {
-        Self {
-            rate: fee_rate(transaction),
-            account,
-            transaction,
-        }
-    }
-}
-
-impl Ord for Candidate<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rate
-            .cmp(&other.rate)
-            .then_with(|| other.account.cmp(self.account))
-    }
-}
-
-impl PartialOrd for Candidate<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Candidate<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Candidate<'_> {}
 
 fn check_replacement(
     old: &VerifiedTransaction,
