@@ -1,3 +1,4 @@
-//! What checks the whole: the house rules on the sources.
+//! What checks the whole: simulated networks, and the house rules on the sources.
 
+pub mod simulator;
 pub mod tidy;

@@ -1,0 +1,147 @@
+//! What a run is made of: the network, and the faults it has to live through.
+
+use super::chance::Chance;
+use super::keys::Signatures;
+
+/// One run. Equal configurations give equal runs, event for event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The start of all chance.
+    pub seed: u64,
+    /// Validators, all of equal power.
+    pub nodes: u16,
+    /// Heights to reach while faults go on; five more have to follow when they have ended.
+    pub heights: u64,
+    /// Frames lost, in 100.
+    pub loss_percent: u8,
+    /// Frames that come twice, in 100.
+    pub duplicate_percent: u8,
+    /// Whether frames of one lane overtake each other, which QUIC never lets them.
+    pub reorder: bool,
+    /// Least and most delay of a frame, milliseconds.
+    pub delay_ms: (u64, u64),
+    /// How often the network is cut in two, in both directions or one.
+    pub partitions: u32,
+    /// How often a node loses power, and with it all it did not sync.
+    pub crashes: u32,
+    /// How often a link breaks by itself.
+    pub link_breaks: u32,
+    /// By how much clocks are wrong at most, milliseconds.
+    pub skew_ms: u64,
+    /// Transactions submitted per second, some of them invalid.
+    pub load_per_second: u32,
+    /// How messages and transactions are signed.
+    pub signatures: Signatures,
+    /// Validators that sign two values for a step; below a third, or safety is not promised.
+    pub equivocators: u16,
+    /// A bug that the oracles have to find.
+    pub planted: Option<Planted>,
+    /// Whether each event and action is printed to standard error.
+    pub verbose: bool,
+}
+
+/// Bugs that a shell can have, for tests of the oracles. They live in the simulator: the product
+/// has no switch for any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Blocks are called durable before they are.
+    CommitNotSynced,
+    /// The consensus log and the sign guard are called durable before they are.
+    LogNotSynced,
+    /// Signatures are not checked.
+    SignaturesUnchecked,
+}
+
+impl Config {
+    /// Returns a calm network of `nodes` validators.
+    #[must_use]
+    pub const fn calm(seed: u64, nodes: u16, heights: u64) -> Self {
+        Self {
+            seed,
+            nodes,
+            heights,
+            loss_percent: 0,
+            duplicate_percent: 0,
+            reorder: false,
+            delay_ms: (1, 20),
+            partitions: 0,
+            crashes: 0,
+            link_breaks: 0,
+            skew_ms: 200,
+            load_per_second: 20,
+            signatures: if seed.is_multiple_of(100) {
+                Signatures::Ed25519
+            } else {
+                Signatures::Hash
+            },
+            equivocators: 0,
+            planted: None,
+            verbose: false,
+        }
+    }
+
+    /// Draws a network and its faults from the seed: 1, 3, 4 or 7 validators, up to 30 % loss.
+    #[must_use]
+    pub fn drawn(seed: u64, heights: u64) -> Self {
+        let mut chance = Chance::new(seed, "configuration");
+        let nodes = match chance.between(0, 9) {
+            0 => 1,
+            1 => 3,
+            2..=5 => 4,
+            _ => 7,
+        };
+        let delay_max = [5, 20, 50, 100, 250][chance.position(5)];
+        let mut few = |percent, most| {
+            if chance.percent(percent) {
+                chance.between(1, most)
+            } else {
+                0
+            }
+        };
+        let (loss, duplicates) = (few(60, 30), few(40, 20));
+        let (partitions, crashes, breaks) = (few(50, 3), few(60, 6), few(40, 6));
+        let (reorder, equivocates) = (few(30, 1) == 1, few(20, 1) == 1);
+        let small = |drawn: u64| u32::try_from(drawn).unwrap_or_default();
+        let percent = |drawn: u64| u8::try_from(drawn).unwrap_or_default();
+        Self {
+            loss_percent: percent(loss),
+            duplicate_percent: percent(duplicates),
+            reorder,
+            delay_ms: (1, delay_max),
+            partitions: if nodes > 1 { small(partitions) } else { 0 },
+            crashes: small(crashes),
+            link_breaks: small(breaks),
+            load_per_second: small(chance.between(0, 40)),
+            equivocators: if equivocates { (nodes - 1) / 3 } else { 0 },
+            ..Self::calm(seed, nodes, heights)
+        }
+    }
+
+    /// Returns the arguments with which the command `sim` runs this configuration.
+    #[must_use]
+    pub fn arguments(&self) -> String {
+        let (low, high) = self.delay_ms;
+        let mut words = format!(
+            "--seed {} --nodes {} --heights {} --loss {} --duplicates {} --delay {low}-{high} \
+             --partitions {} --crashes {} --breaks {} --skew {} --load {} --equivocators {}",
+            self.seed,
+            self.nodes,
+            self.heights,
+            self.loss_percent,
+            self.duplicate_percent,
+            self.partitions,
+            self.crashes,
+            self.link_breaks,
+            self.skew_ms,
+            self.load_per_second,
+            self.equivocators,
+        );
+        if self.reorder {
+            words.push_str(" --reorder");
+        }
+        if self.signatures == Signatures::Ed25519 {
+            words.push_str(" --ed25519");
+        }
+        words
+    }
+}

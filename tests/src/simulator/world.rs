@@ -1,0 +1,271 @@
+//! One run: the loop over events, its two phases, and what breaks in the first.
+
+mod act;
+mod deliver;
+mod links;
+mod power;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use starling_gossip::Instant;
+use starling_gossip::input::ConfiguredPeer;
+use starling_ledger::genesis::Genesis;
+use starling_ledger::keys::Signer;
+use starling_ledger::vote::Height;
+use starling_node::core::{Input, Request, RequestId};
+
+use super::adversary::Adversary;
+use super::adversary::equivocator::Equivocator;
+use super::chance::Chance;
+use super::config::{Config, Planted};
+use super::faults::Faults;
+use super::keys::AcceptAll;
+use super::load::Load;
+use super::network::Network;
+use super::node::{Node, Setting, address, consensus_key, peer_id};
+use super::oracles::bounds::Spin;
+use super::oracles::progress::Recovery;
+use super::oracles::{Breach, Oracles, audit};
+use super::queue::{Event, News, NodeId, Queue};
+use super::report::{Failure, Report};
+use super::trace::Trace;
+
+/// When the genesis of simulated networks was written, milliseconds since 1970: 2026-01-01.
+const GENESIS_MS: u64 = 1_767_225_600_000;
+/// Most peers a node is told of. Our choice: the number of links it wants.
+const PEERS_MAX: usize = 8;
+
+/// A network and all that happens to it.
+pub struct World {
+    config: Config,
+    setting: Setting,
+    now: Instant,
+    queue: Queue,
+    network: Network,
+    nodes: Vec<Node>,
+    adversaries: Vec<Option<Box<dyn Adversary>>>,
+    spins: Vec<Spin>,
+    load: Load,
+    faults: Faults,
+    /// Delays of disks and workers, and what survives a crash.
+    machines: Chance,
+    /// Whether faults go on.
+    faulty: bool,
+    oracles: Oracles,
+    trace: Trace,
+    report: Report,
+}
+
+impl World {
+    /// Makes the network of `config`; its nodes have not started.
+    ///
+    /// # Errors
+    /// What the product says of the genesis.
+    pub fn new(config: Config) -> Result<Self, Breach> {
+        let refused = |what: String| Breach::new("setup", what);
+        let mut genesis = Genesis::local("sim", GENESIS_MS, config.nodes);
+        let load = Load::new(config.seed, config.signatures, &mut genesis);
+        let scheme = config.signatures.scheme();
+        let count = usize::from(config.nodes);
+        let signers: Vec<Arc<dyn Signer>> = (0..count)
+            .map(|index| config.signatures.signer(consensus_key(index)))
+            .collect();
+        let honest = signers.iter().skip(config.equivocators.into());
+        let honest = honest.map(|signer| signer.public_key()).collect();
+        let oracles = Oracles::new(&genesis, &scheme, honest).map_err(refused)?;
+        let peer = |index| ConfiguredPeer {
+            address: address(index),
+            peer: Some(peer_id(index)),
+        };
+        let unchecked = config.planted == Some(Planted::SignaturesUnchecked);
+        let setting = Setting {
+            peers: (0..count.min(PEERS_MAX + 1)).map(peer).collect(),
+            scheme: if unchecked {
+                Arc::new(AcceptAll)
+            } else {
+                scheme
+            },
+            genesis,
+        };
+        let hash = setting.genesis.hash();
+        let adversaries = signers.iter().enumerate().map(|(index, signer)| {
+            let equivocates = index < usize::from(config.equivocators);
+            let signer = Arc::clone(signer);
+            let make = || Equivocator::new(config.seed, index, signer, hash);
+            equivocates
+                .then(make)
+                .map(|one| Box::new(one) as Box<dyn Adversary>)
+        });
+        let adversaries = adversaries.collect();
+        let mut machines = Chance::new(config.seed, "machines");
+        let mut nodes = Vec::new();
+        for (index, signer) in signers.into_iter().enumerate() {
+            let mut node = Node::new(index, &setting, signer).map_err(refused)?;
+            let skew = i64::try_from(machines.between(0, 2 * config.skew_ms)).unwrap_or_default();
+            node.skew_ms = skew - i64::try_from(config.skew_ms).unwrap_or_default();
+            nodes.push(node);
+        }
+        Ok(Self {
+            now: Instant::START,
+            queue: Queue::default(),
+            network: Network::new(&config),
+            spins: vec![Spin::default(); nodes.len()],
+            nodes,
+            adversaries,
+            load,
+            faults: Faults::new(&config),
+            machines,
+            faulty: true,
+            oracles,
+            trace: Trace::new(config.verbose),
+            report: Report::default(),
+            setting,
+            config,
+        })
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The first oracle that did not hold.
+    pub fn run(&mut self) -> Result<Report, Breach> {
+        for index in 0..self.nodes.len() {
+            let at = self.now + self.machines.millis(0, 500);
+            self.queue.push(at, Event::Restart(index));
+        }
+        self.queue.push(self.now, Event::Load);
+        self.queue.push(self.now, Event::Fault);
+        let limit = Duration::from_secs(60 + 3 * self.config.heights);
+        while !self.first_phase_is_over(limit) {
+            self.step()?;
+        }
+        self.end_faults();
+        self.recover()?;
+        self.finish()
+    }
+
+    fn first_phase_is_over(&self, limit: Duration) -> bool {
+        let reached = self.oracles.chain.height() >= self.config.heights;
+        (reached && self.faults.are_spent()) || self.now.since(Instant::START) > limit
+    }
+
+    fn step(&mut self) -> Result<(), Breach> {
+        let Some((at, event)) = self.queue.pop() else {
+            return Err(Breach::new("O10", "nothing is left to happen".to_owned()));
+        };
+        self.now = at;
+        self.report.events += 1;
+        match event {
+            Event::Node(id, news) => self.deliver(id, news),
+            Event::Dial {
+                from,
+                address,
+                peer,
+            } => {
+                self.dialed(from, address, peer);
+                Ok(())
+            }
+            Event::Load => self.act_for_clients(),
+            Event::Fault => {
+                self.break_something();
+                Ok(())
+            }
+            Event::Heal(number) => {
+                self.trace
+                    .say(self.now, None, || format!("cut {number} heals"));
+                self.network.heal(number);
+                Ok(())
+            }
+            Event::Restart(index) => self.start(index),
+        }
+    }
+
+    /// The second phase: waits until all honest nodes have caught up and gone on.
+    fn recover(&mut self) -> Result<(), Breach> {
+        let from = self.oracles.chain.height();
+        let (since, recovery) = (self.now, Recovery::new(self.now, from));
+        let mut resumed = false;
+        loop {
+            self.step()?;
+            if !resumed && self.oracles.chain.height() > from {
+                resumed = true;
+                let took = self.now.since(since).as_millis();
+                self.report.resumed_ms = u64::try_from(took).unwrap_or(u64::MAX);
+            }
+            let heights = self.honest_heights();
+            if recovery.is_done(&heights) {
+                return Ok(());
+            }
+            recovery.check(self.now, &heights)?;
+        }
+    }
+
+    fn finish(&mut self) -> Result<Report, Breach> {
+        for node in &self.nodes {
+            if let Some(life) = &node.life {
+                audit::audit(&self.oracles, node.id.index, &life.chain)?;
+            }
+        }
+        let mut report = self.report.clone();
+        report.height = self.oracles.chain.height();
+        report.end = self.now;
+        report.transactions = self.oracles.chain.transactions().len();
+        report.rounds_above_0 = self.oracles.chain.rounds_above_0();
+        report.trace = self.trace.hash();
+        Ok(report)
+    }
+
+    /// Says how a run failed.
+    #[must_use]
+    pub fn failure(&self, breach: Breach) -> Failure {
+        let heights = self.nodes.iter().map(|node| node.committed).collect();
+        Failure {
+            config: self.config.clone(),
+            breach,
+            at: self.now,
+            heights,
+        }
+    }
+
+    fn honest_heights(&self) -> Vec<Height> {
+        let honest = self.nodes.iter().skip(self.config.equivocators.into());
+        honest.map(|node| node.committed).collect()
+    }
+
+    /// A client submits something to a random node.
+    fn act_for_clients(&mut self) -> Result<(), Breach> {
+        if self.config.load_per_second == 0 {
+            return Ok(());
+        }
+        let mean_us = 1_000_000 / u64::from(self.config.load_per_second);
+        let pause = self.machines.micros(0, 2 * mean_us);
+        self.queue.push(self.now + pause, Event::Load);
+        let turn = self.load.turn();
+        let index = self.machines.position(self.nodes.len());
+        let account = self.oracles.ledger.accounts().get(&turn.account);
+        let next = account.map_or(0, |account| account.nonce);
+        let time_ms = self
+            .oracles
+            .chain
+            .time_ms()
+            .max(self.setting.genesis.time_ms);
+        let raw = self.load.submission(&turn, next, time_ms);
+        self.report.submitted += 1;
+        let (id, request) = (RequestId(self.report.submitted), Request::Submit(raw));
+        match self
+            .nodes
+            .get(index)
+            .filter(|node| node.life.is_some())
+            .map(|node| node.id)
+        {
+            Some(node) => self.handle(node, Input::Request { id, request }),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts in news for one life of a node.
+    fn tell(&mut self, at: Instant, node: NodeId, news: News) {
+        self.queue.push(at, Event::Node(node, news));
+    }
+}

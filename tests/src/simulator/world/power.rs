@@ -1,0 +1,91 @@
+//! Nodes start and lose power, the network is cut, and in the end all faults end.
+
+use std::time::Duration;
+
+use starling_gossip::Instant;
+
+use super::World;
+use crate::simulator::config::Planted;
+use crate::simulator::faults::Fault;
+use crate::simulator::oracles::Breach;
+use crate::simulator::queue::Event;
+
+impl World {
+    /// Starts a node from its disk.
+    pub(super) fn start(&mut self, index: usize) -> Result<(), Breach> {
+        let seed = self.machines.number();
+        let Some(node) = self.nodes.get_mut(index).filter(|node| node.life.is_none()) else {
+            return Ok(());
+        };
+        let refused =
+            |what| Breach::new("O9", format!("node {} does not start: {what}", index + 1));
+        let (tip, actions) = node.start(self.now, &self.setting, seed).map_err(refused)?;
+        self.oracles.reads.started(index, tip, node.committed)?;
+        node.committed = tip;
+        if self.config.planted == Some(Planted::LogNotSynced) {
+            node.files.lie();
+        }
+        let id = node.id;
+        self.trace.note((self.now, index), "start", tip, &[]);
+        self.trace
+            .say(self.now, Some(index), || format!("starts at height {tip}"));
+        self.carry_out(id, actions)
+    }
+
+    /// Takes the power of a node.
+    fn crash(&mut self, index: usize, down: Duration) {
+        let Some(node) = self.nodes.get_mut(index).filter(|node| node.life.is_some()) else {
+            return;
+        };
+        node.crash(&mut self.machines);
+        self.report.crashes += 1;
+        self.trace.note((self.now, index), "crash", 0, &[]);
+        self.trace.say(self.now, Some(index), || {
+            format!("crashes for {} ms", down.as_millis())
+        });
+        self.drop_links_of(index);
+        self.queue.push(self.now + down, Event::Restart(index));
+    }
+
+    /// Something may break.
+    pub(super) fn break_something(&mut self) {
+        if !self.faulty {
+            return;
+        }
+        let pause = self.faults.pause();
+        self.queue.push(self.now + pause, Event::Fault);
+        let seconds = self.now.since(Instant::START).as_secs();
+        match self.faults.next(self.oracles.chain.height(), seconds) {
+            None => {}
+            Some(Fault::Crash(nodes)) => {
+                nodes
+                    .into_iter()
+                    .for_each(|(index, down)| self.crash(index, down));
+            }
+            Some(Fault::Cut {
+                number,
+                side,
+                stops,
+                lasts,
+            }) => {
+                self.trace.say(self.now, None, || {
+                    format!("cut {number}: {side:?}, {stops:?}")
+                });
+                self.queue.push(self.now + lasts, Event::Heal(number));
+                self.cut(number, side, stops, lasts);
+            }
+            Some(Fault::Break) => self.break_link(),
+        }
+    }
+
+    /// From now on nothing breaks; who is without power gets it back.
+    pub(super) fn end_faults(&mut self) {
+        self.faulty = false;
+        self.network.calm();
+        self.trace.say(self.now, None, || "faults end".to_owned());
+        for index in 0..self.nodes.len() {
+            let at = self.now + self.machines.millis(0, 500);
+            self.queue.push(at, Event::Restart(index));
+        }
+    }
+}

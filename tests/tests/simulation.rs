@@ -1,0 +1,137 @@
+//! Simulated networks keep every promise, and the oracles find the bugs that are planted.
+
+use std::ops::RangeInclusive;
+
+use starling_tests::simulator::{self, Config, Planted, Report, Signatures};
+
+fn hold(configs: impl IntoIterator<Item = Config>) -> Vec<Report> {
+    let run = |config| simulator::run(&config).unwrap_or_else(|failure| panic!("{failure}"));
+    configs.into_iter().map(run).collect()
+}
+
+fn drawn(seeds: RangeInclusive<u64>) -> impl Iterator<Item = Config> {
+    seeds.map(|seed| Config::drawn(seed, 12))
+}
+
+/// Runs seeds until an oracle finds the bug; returns which one.
+fn find(configs: impl IntoIterator<Item = Config>) -> Option<&'static str> {
+    let mut results = configs.into_iter().map(|config| simulator::run(&config));
+    results.find_map(|result| result.err().map(|failure| failure.breach.oracle))
+}
+
+#[test]
+fn drawn_networks_are_safe_and_recover_first_half() {
+    let reports = hold(drawn(1..=60));
+    assert!(reports.iter().map(|report| report.crashes).sum::<u64>() > 60);
+    assert!(
+        reports
+            .iter()
+            .map(|report| report.rounds_above_0)
+            .sum::<u64>()
+            > 30
+    );
+    assert!(reports.iter().map(|report| report.synced).sum::<u64>() > 100);
+}
+
+#[test]
+fn drawn_networks_are_safe_and_recover_second_half() {
+    hold(drawn(61..=120));
+}
+
+#[test]
+fn a_calm_network_never_needs_a_second_round() {
+    for report in hold([1, 4, 7].map(|nodes| Config::calm(3, nodes, 20))) {
+        assert_eq!((report.rounds_above_0, report.synced), (0, 0));
+        assert!(report.transactions > 0);
+    }
+}
+
+#[test]
+fn one_seed_gives_one_trace() {
+    for seed in [5, 8, 100] {
+        let [one, other] = [Config::drawn(seed, 8), Config::drawn(seed, 8)]
+            .map(|config| simulator::run(&config).unwrap_or_else(|failure| panic!("{failure}")));
+        assert_eq!(one, other);
+    }
+    let traces = hold([1, 2].map(|seed| Config::calm(seed, 4, 3)));
+    assert_ne!(traces[0].trace, traces[1].trace);
+}
+
+#[test]
+fn real_signatures_change_nothing() {
+    hold([Config {
+        signatures: Signatures::Ed25519,
+        ..Config::drawn(9, 5)
+    }]);
+}
+
+#[test]
+fn a_third_of_equivocators_less_one_does_no_harm() {
+    let lossy = |seed| Config {
+        loss_percent: 10,
+        crashes: 1,
+        ..Config::calm(seed, 4, 10)
+    };
+    hold((200..=204).map(|seed| Config {
+        equivocators: 1,
+        ..lossy(seed)
+    }));
+    hold([Config {
+        equivocators: 2,
+        ..Config::calm(205, 7, 10)
+    }]);
+}
+
+#[test]
+fn thirty_in_a_hundred_frames_lost_do_not_stop_the_network() {
+    let reports = hold([Config {
+        loss_percent: 30,
+        ..Config::calm(7, 7, 20)
+    }]);
+    assert!(reports.iter().all(|report| report.height >= 20));
+}
+
+#[test]
+fn finds_blocks_that_are_called_durable_too_early() {
+    let planted = Some(Planted::CommitNotSynced);
+    let crashing = |seed| Config {
+        crashes: 4,
+        ..Config::calm(seed, 4, 20)
+    };
+    assert_eq!(
+        find((1..=5).map(|seed| Config {
+            planted,
+            ..crashing(seed)
+        })),
+        Some("O8")
+    );
+    assert_eq!(find((1..=5).map(crashing)), None);
+}
+
+#[test]
+fn finds_votes_that_are_called_durable_too_early() {
+    let planted = Some(Planted::LogNotSynced);
+    let crashing = |seed| Config {
+        crashes: 20,
+        loss_percent: 20,
+        ..Config::calm(seed, 4, 20)
+    };
+    assert_eq!(
+        find((1..=20).map(|seed| Config {
+            planted,
+            ..crashing(seed)
+        })),
+        Some("O7")
+    );
+    assert_eq!(find((1..=5).map(crashing)), None);
+}
+
+#[test]
+fn finds_signatures_that_nobody_checks() {
+    let planted = Some(Planted::SignaturesUnchecked);
+    let configs = (1..=5).map(|seed| Config {
+        planted,
+        ..Config::calm(seed, 4, 20)
+    });
+    assert_eq!(find(configs), Some("O6"));
+}
