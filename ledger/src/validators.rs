@@ -108,7 +108,10 @@ impl ValidatorSet {
 
     /// Says whether `power` is more than two thirds of the total.
     pub fn is_quorum(&self, power: VotingPower) -> bool {
-        u128::from(power) * 3 > u128::from(self.total_power()) * 2
+        let signed = u128::from(power) * 3;
+        let needed = u128::from(self.total_power()) * 2;
+        // A planted bug, never on by default, that the tests must catch.
+        signed > needed || (cfg!(feature = "planted-quorum") && signed == needed)
     }
 
     /// Returns the hash that headers name.

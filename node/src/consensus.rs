@@ -28,6 +28,8 @@
 mod action;
 mod admission;
 mod blocks;
+mod certificates;
+mod decision;
 pub mod engine;
 pub mod frame;
 pub mod guard;
@@ -55,7 +57,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{PublicKey, SignatureScheme, Signer};
 use starling_ledger::validators::ValidatorSet;
-use starling_ledger::vote::Height;
+use starling_ledger::vote::{Height, SignedVote};
 
 pub use self::action::{
     Action, ConsensusEvent, ConsensusFault, HaltReason, Input, PersistId, SpectatorReason,
@@ -177,6 +179,10 @@ impl Consensus {
             Input::StartHeight { height, validators } => {
                 self.start_height(now, height, validators, out);
             }
+            Input::Parent {
+                validators,
+                certificate,
+            } => self.parent(validators, certificate),
             Input::WorkToDo(work) => self.work = work,
             Input::Message { from, message } => self.admit(now, from, message, out),
             Input::Have { from, have } => self.answer_have(now, from, &have, out),
@@ -316,6 +322,31 @@ impl Consensus {
         for message in self.early.take(height) {
             self.admit(now, None, message, out);
         }
+    }
+
+    /// Takes the decision of the last height from elsewhere.
+    fn parent(&mut self, validators: Arc<ValidatorSet>, certificate: CommitCertificate) {
+        let height = self.current.as_ref().map_or(0, |state| state.height());
+        let known = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.decision.is_some());
+        if known || certificate.height.saturating_add(1) != height {
+            return;
+        }
+        let before = self.last.take().map(|last| last.store);
+        let before = before.filter(|store| store.height() == certificate.height);
+        let mut store = before.unwrap_or_else(|| VoteStore::new(certificate.height, validators));
+        for entry in &certificate.signatures {
+            if let Some(vote) = certificate.precommit(store.validators(), entry.validator) {
+                let signature = entry.signature;
+                store.insert_vote(SignedVote { vote, signature });
+            }
+        }
+        self.last = Some(LastHeight {
+            store,
+            decision: Some(certificate),
+        });
     }
 
     /// The own key, if it is a member's at this height.

@@ -31,6 +31,16 @@ pub enum Input {
         /// Who votes.
         validators: Arc<ValidatorSet>,
     },
+    /// The decision before the current height, where this machine has not seen it itself: after a
+    /// restart, and after a height that came by sync. With it neighbours that are one height behind
+    /// are helped; without it a network could stand still that lost its power while some had
+    /// committed and some had not.
+    Parent {
+        /// The validators of that height.
+        validators: Arc<ValidatorSet>,
+        /// The decision, which was checked.
+        certificate: CommitCertificate,
+    },
     /// There is something to put into a block, or no longer.
     WorkToDo(bool),
     /// A message from a neighbour. `None` is a message of this node that came in another way.

@@ -1,13 +1,14 @@
-//! The trait behind which the agreement algorithm stands, so that an engine is one file to exchange.
+//! The trait behind which the agreement algorithm stands, so that an engine is one file to
+//! exchange.
 //!
-//! An engine decides one height: it is made for a height and dropped with it. It sees messages only after
-//! admission (member, right proposer, signature checked), is never fed messages of other heights, and
-//! owns no clock: it asks for timeouts and is told when they have passed. Signatures are made and checked
-//! through [`Keys`], synchronously.
+//! An engine decides one height: it is made for a height and dropped with it. It sees messages only
+//! after admission (member, right proposer, signature checked), is never fed messages of other
+//! heights, and owns no clock: it asks for timeouts and is told when they have passed. Signatures
+//! are made and checked through [`Keys`], synchronously.
 //!
 //! # Invariants
-//! - [`Output::Log`] comes before whatever it justifies becomes visible; the caller makes the log durable
-//!   before it acts on any later [`Output::Publish`] or [`Output::Decided`].
+//! - [`Output::Log`] comes before whatever it justifies becomes visible; the caller makes the log
+//!   durable before it acts on any later [`Output::Publish`] or [`Output::Decided`].
 //! - An own vote or proposal is signed through [`Keys`] before it appears in the log.
 //! - Feeding the logged inputs to a new engine of the same height derives the same messages.
 

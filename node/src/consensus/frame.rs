@@ -1,9 +1,9 @@
 //! Checksummed, length-prefixed frames: the file format of the consensus log and of the sign guard.
 //!
-//! A frame is a mark of 4 bytes, the length of its payload (`u32`, little-endian), the first 8 bytes of
-//! the payload's BLAKE3 hash, and the payload. Every write is one frame, synced before the next begins,
-//! so that a crash can tear the last frame only. A bad frame with a good one behind it is therefore no
-//! crash but damage, and an error.
+//! A frame is a mark of 4 bytes, the length of its payload (`u32`, little-endian), the first 8
+//! bytes of the payload's BLAKE3 hash, and the payload. Every write is one frame, synced before the
+//! next begins, so that a crash can tear the last frame only. A bad frame with a good one behind it
+//! is therefore no crash but damage, and an error.
 //!
 //! # Limits
 //! A payload is at most [`MAX_PAYLOAD_BYTES`].

@@ -1,12 +1,13 @@
 //! The sign guard: what a key has signed, so that it never signs two values for one step.
 //!
 //! The guard keeps the whole signed message of every (height, round, step) of the latest height. It
-//! returns that message for an identical request, and refuses another value, or anything of an earlier
-//! height, for ever. Its records are durable before a signature leaves the node, and after the log
-//! entries that led to it. It is bound to its key: a guard of another key is refused.
+//! returns that message for an identical request, and refuses another value, or anything of an
+//! earlier height, for ever. Its records are durable before a signature leaves the node, and after
+//! the log entries that led to it. It is bound to its key: a guard of another key is refused.
 //!
-//! These are pure functions over bytes; the shell appends what [`encode_record`] returns, syncs, and
-//! rewrites the file with [`GuardState::encode`] (to a new file, synced and renamed) once it is above
+//! These are pure functions over bytes; the shell appends what [`encode_record`] returns, syncs,
+//! and rewrites the file with [`GuardState::encode`] (to a new file, synced and renamed) once it is
+//! above
 //! [`REWRITE_BYTES`]. A new node begins with the encoding of [`GuardState::new`]: a missing file is
 //! thus a loss, not a beginning.
 
@@ -61,8 +62,8 @@ pub struct GuardRecord {
 /// What a key has signed.
 ///
 /// # Invariants
-/// All messages are of `height`, by `key`, one for each round and step; nothing of a lower height, or of
-/// a round below `round_floor`, is ever signed again.
+/// All messages are of `height`, by `key`, one for each round and step; nothing of a lower height,
+/// or of a round below `round_floor`, is ever signed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardState {
     key: PublicKey,
@@ -181,8 +182,8 @@ impl GuardState {
             .filter(move |_| self.height == height)
     }
 
-    /// Returns the message signed for the step of `wanted`, if it says the same; `None` if the step is
-    /// free to be signed.
+    /// Returns the message signed for the step of `wanted`, if it says the same; `None` if the step
+    /// is free to be signed.
     ///
     /// # Errors
     /// [`GuardError`] if signing could contradict what was signed.

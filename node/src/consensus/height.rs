@@ -36,8 +36,8 @@ pub(super) struct HeightState {
 impl HeightState {
     /// Prepares a height whose parent is committed now.
     ///
-    /// It begins at `earliest` if there is something to do, else after the idle time; `at_once` for block
-    /// 1 and after a restart.
+    /// It begins at `earliest` if there is something to do, else after the idle time; `at_once` for
+    /// block 1 and after a restart.
     pub(super) fn new(
         height: Height,
         validators: Arc<ValidatorSet>,
@@ -71,7 +71,8 @@ impl HeightState {
     /// Returns when the height begins; `None` if it has.
     ///
     /// # Source
-    /// `work` is a mempool with something in it; a signed message of this height is a reason as well.
+    /// `work` is a mempool with something in it; a signed message of this height is a reason as
+    /// well.
     pub(super) fn begins(&self, work: bool) -> Option<Instant> {
         if self.engine.is_some() || self.decision.is_some() {
             return None;

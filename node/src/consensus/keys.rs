@@ -1,4 +1,5 @@
-//! What stands between the engine and the key: the memo checks, the guard decides, the signer signs.
+//! What stands between the engine and the key: the memo checks, the guard decides, the signer
+//! signs.
 
 use starling_ledger::keys::{Signature, Signer};
 use starling_ledger::vote::{Proposal, SignedProposal, SignedVote, Vote};
@@ -13,7 +14,8 @@ pub(super) struct GuardedKeys<'a> {
     pub(super) signing: Option<(&'a dyn Signer, &'a mut GuardState)>,
     /// Messages signed during the call, which must be durable before they are seen.
     pub(super) signed: Vec<OwnMessage>,
-    /// Why a signature was refused. The engine got one that is worth nothing, and is to be given up.
+    /// Why a signature was refused. The engine got one that is worth nothing, and is to be given
+    /// up.
     pub(super) refused: Option<GuardError>,
 }
 

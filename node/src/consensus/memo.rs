@@ -1,10 +1,11 @@
 //! The memo of checked signatures: each is checked once, and remembered by content.
 //!
-//! The key is (what is signed, public key, signature), hashed: a swapped signature is a different thing.
-//! A miss is checked on the spot; nothing is ever answered by default.
+//! The key is (what is signed, public key, signature), hashed: a swapped signature is a different
+//! thing. A miss is checked on the spot; nothing is ever answered by default.
 //!
 //! # Limits
-//! [`MAX_MEMO`] entries of 33 bytes and the map's overhead: about 2 MiB. The oldest half goes first.
+//! [`MAX_MEMO`] entries of 33 bytes and the map's overhead: about 2 MiB. The oldest half goes
+//! first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What waits for the disk: visible actions leave in order, each only when all the log entries and
 //! guard records before it are durable.
 //!
-//! Entries pile up until something visible depends on them; one [`Persist`] then takes all of them, so
-//! that a height costs a handful of syncs and not one per vote.
+//! Entries pile up until something visible depends on them; one [`Persist`] then takes all of them,
+//! so that a height costs a handful of syncs and not one per vote.
 //!
 //! [`Persist`]: Action::Persist
 
@@ -37,8 +37,8 @@ enum Entry {
 
 /// The queue.
 ///
-/// Its length is bounded by what one engine emits between two syncs: the guard allows one message per
-/// step, and inputs are taken one at a time.
+/// Its length is bounded by what one engine emits between two syncs: the guard allows one message
+/// per step, and inputs are taken one at a time.
 #[derive(Default)]
 pub(super) struct Outbox {
     log: Vec<LogRecord>,
@@ -65,8 +65,8 @@ impl Outbox {
         self.queue.push_back(Entry::Visible(visible));
     }
 
-    /// Asks for durability of what was recorded, and puts a barrier before the visible actions queued
-    /// since `mark` (the queue's length before the records came).
+    /// Asks for durability of what was recorded, and puts a barrier before the visible actions
+    /// queued since `mark` (the queue's length before the records came).
     pub(super) fn seal(
         &mut self,
         mark: usize,

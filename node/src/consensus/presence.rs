@@ -1,4 +1,5 @@
-//! Who is there: which validators were heard, which are silent since when, and whether that halts us.
+//! Who is there: which validators were heard, which are silent since when, and whether that halts
+//! us.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +13,11 @@ use super::engine::Step;
 use super::height::HeightState;
 use super::timers::Timing;
 
-/// Least time without a vote after which a validator is called silent: two rounds of the slowest steps.
+/// Least time without a vote after which a validator is called silent: two rounds of the slowest
+/// steps.
 const MIN_SILENCE: Duration = Duration::from_secs(5);
-/// Idle block times without a commit before a halt is declared. Our choice, as for the overlay's suspicion.
+/// Idle block times without a commit before a halt is declared. Our choice, as for the overlay's
+/// suspicion.
 const HALT_BLOCK_TIMES: u32 = 5;
 /// How often to look for a halt once blocks are overdue.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -109,8 +112,8 @@ impl Presence {
 
     /// Returns who is silent.
     ///
-    /// Votes stop when a height is stuck, also those of validators that are there. So whoever has voted in
-    /// the step that lacks votes is present, however long ago that was.
+    /// Votes stop when a height is stuck, also those of validators that are there. So whoever has
+    /// voted in the step that lacks votes is present, however long ago that was.
     pub(super) fn silent(
         &self,
         state: &HeightState,

@@ -2,9 +2,7 @@
 
 use starling_gossip::Instant;
 use starling_gossip::message::ConsensusMessage;
-use starling_ledger::block::BlockHash;
-use starling_ledger::certificate::CommitCertificate;
-use starling_ledger::vote::{Height, Round, VoteType};
+use starling_ledger::vote::{Height, Round};
 
 use super::engine::{self, EngineError, EngineSetup, Output, TimeoutStep};
 use super::guard::OwnMessage;
@@ -79,7 +77,8 @@ impl Consensus {
         self.relaunch(now, out);
     }
 
-    /// The quiet time is over: sign again, at this height too if nothing of ours was ever seen at it.
+    /// The quiet time is over: sign again, at this height too if nothing of ours was ever seen at
+    /// it.
     pub(super) fn join_after_watch(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some(state) = self.current.as_mut() else {
             return;
@@ -240,7 +239,8 @@ impl Consensus {
         }
     }
 
-    fn seal(&mut self, mark: usize, out: &mut Vec<Action>) {
+    /// Asks for durability of everything recorded, before what was queued since `mark`.
+    pub(super) fn seal(&mut self, mark: usize, out: &mut Vec<Action>) {
         let guard = self.guard.as_ref();
         let guard = guard.map(|guard| (guard.key(), guard.round_floor()));
         self.outbox.seal(mark, guard, out);
@@ -312,133 +312,9 @@ impl Consensus {
         self.feed(now, engine::Input::Timeout(step, round), out);
     }
 
-    pub(super) fn built(
-        &mut self,
-        now: Instant,
-        (height, round, block): (Height, Round, BlockHash),
-        out: &mut Vec<Action>,
-    ) {
-        let Some(state) = self.current.as_mut().filter(|one| one.height() == height) else {
-            return;
-        };
-        state.blocks.checked(block, true, true);
-        state.blocks.fed_from_log(block, round);
-        self.feed(now, engine::Input::Built { round, block }, out);
-    }
-
-    pub(super) fn block_checked(
-        &mut self,
-        now: Instant,
-        (height, block): (Height, BlockHash),
-        (valid, timely): (bool, bool),
-        out: &mut Vec<Action>,
-    ) {
-        let Some(state) = self.current.as_mut().filter(|one| one.height() == height) else {
-            return;
-        };
-        state.blocks.checked(block, valid, timely);
-        self.feed_blocks(now, out);
-        self.announce(now, out);
-    }
-
-    /// Asks again for proposed and certified blocks that have not come.
-    pub(super) fn ask_for_blocks(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(state) = self.current.as_mut() else {
-            return;
-        };
-        let height = state.height();
-        let claimed: Vec<_> = state.blocks.claimed().collect();
-        for block in claimed {
-            if let Some(round) = state.blocks.ask(&block, now) {
-                out.push(Action::WantBlock {
-                    height,
-                    block,
-                    round,
-                    from: None,
-                });
-            }
-        }
-    }
-
-    /// Takes a valid commit certificate for the current height.
-    pub(super) fn decide(
-        &mut self,
-        now: Instant,
-        certificate: CommitCertificate,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(state) = self.current.as_mut() else {
-            return;
-        };
-        match &state.decision {
-            Some(known) if known.block == certificate.block => return,
-            Some(known) => {
-                let reason = HaltReason::Conflict {
-                    one: Box::new(known.clone()),
-                    other: Box::new(certificate),
-                };
-                return self.halt(reason, out);
-            }
-            None => {}
-        }
-        state
-            .blocks
-            .claim(certificate.block, certificate.round, true);
-        state.decision = Some(certificate);
-        self.timers.clear();
-        self.announce(now, out);
-    }
-
-    /// Hands on the decision once its block is known to be valid.
-    fn announce(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(state) = self.current.as_mut().filter(|state| !state.announced) else {
-            return;
-        };
-        let Some(certificate) = state.decision.clone() else {
-            return;
-        };
-        let (height, block) = (certificate.height, certificate.block);
-        match state.blocks.verdict(&block) {
-            Some(true) => {
-                state.announced = true;
-                let mark = self.outbox.mark();
-                self.outbox.push(Visible::Decided(certificate));
-                self.seal(mark, out);
-                self.flush(now, out);
-            }
-            Some(false) => {
-                let reason = HaltReason::CertifiedInvalid { height, block };
-                self.halt(reason, out);
-            }
-            None => {
-                // The timer of the engine that asked for blocks so far is gone with the decision.
-                let at = now + self.config.timing.duration(TimeoutStep::Rebroadcast, 0);
-                self.timers.schedule(TimeoutStep::Rebroadcast, 0, at);
-                self.ask_for_blocks(now, out);
-            }
-        }
-    }
-
-    /// Looks for a commit certificate in the precommits of every round.
-    fn check_commits(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let Some(state) = &self.current else { return };
-        let rounds: std::collections::BTreeSet<_> = state
-            .store
-            .all_votes()
-            .filter(|signed| signed.vote.vote_type == VoteType::Precommit)
-            .map(|signed| signed.vote.round)
-            .collect();
-        for round in rounds {
-            self.check_commit(now, round, out);
-        }
-    }
-
-    /// Looks for a commit certificate in the precommits of a round, counted by content.
-    pub(super) fn check_commit(&mut self, now: Instant, round: Round, out: &mut Vec<Action>) {
+    fn is_current(&self, height: Height) -> bool {
         let state = self.current.as_ref();
-        if let Some(certificate) = state.and_then(|state| state.store.commit(round)) {
-            self.decide(now, certificate, out);
-        }
+        state.is_some_and(|state| state.height() == height)
     }
 
     /// Lets out what the disk has.
@@ -447,14 +323,28 @@ impl Consensus {
             match visible {
                 Visible::Publish(message) => {
                     self.note_own(now, &message);
+                    let vote = match &message {
+                        ConsensusMessage::Vote(signed) => Some(signed.vote),
+                        _ => None,
+                    };
                     out.push(Action::Flood { message });
+                    if let Some(vote) = vote.filter(|vote| self.is_current(vote.height)) {
+                        // The own vote may complete what the engine does not count.
+                        self.check_step(now, (vote.round, vote.vote_type), out);
+                    }
                 }
                 Visible::SendBlock(height, block) => out.push(Action::Restream { height, block }),
                 Visible::Decided(certificate) => {
+                    if !self.is_current(certificate.height) {
+                        // Sync was quicker than the disk: the height is behind us.
+                        continue;
+                    }
                     let store = self.current.as_mut().map(|state| &mut state.store);
                     let late = self.last.as_mut().map(|last| &mut last.store);
                     let stores = [late, store].into_iter().flatten();
-                    let evidence = stores.flat_map(|store| store.take_evidence()).collect();
+                    let evidence: Vec<_> = stores.flat_map(|store| store.take_evidence()).collect();
+                    let offences = evidence.iter().map(|one| Box::new(*one));
+                    out.extend(offences.map(|one| Action::Event(ConsensusEvent::Offence(one))));
                     out.push(Action::Decided {
                         height: certificate.height,
                         round: certificate.round,

@@ -9,8 +9,8 @@ use starling_ledger::vote::Round;
 
 use super::engine::TimeoutStep;
 
-/// No step lasts longer, unless the genesis sets a longer one: a network that comes back after a long
-/// halt, many rounds on, resumes within seconds.
+/// No step lasts longer, unless the genesis sets a longer one: a network that comes back after a
+/// long halt, many rounds on, resumes within seconds.
 const MAX_STEP: Duration = Duration::from_secs(2);
 /// A timeout of zero would go round in one instant for ever.
 const MIN_STEP: Duration = Duration::from_millis(1);
@@ -60,8 +60,8 @@ impl Timing {
 /// Running timeouts.
 ///
 /// A timeout that is cancelled or replaced is gone from the table, and the table is emptied between
-/// heights, so that one of the past can never fire. Its size is bounded by steps and engine rounds: the
-/// engine cancels all when a round begins.
+/// heights, so that one of the past can never fire. Its size is bounded by steps and engine rounds:
+/// the engine cancels all when a round begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     running: BTreeMap<(TimeoutStep, Round), Instant>,

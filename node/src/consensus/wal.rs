@@ -2,11 +2,12 @@
 //!
 //! After a crash the engine of the same height is fed the same inputs, comes to the same state, and
 //! derives the same messages. The log also keeps the bodies of the blocks it was told are valid: a
-//! validator votes only for what it can still produce after a power cut, else all of them together could
-//! commit to a block that nobody has any more.
+//! validator votes only for what it can still produce after a power cut, else all of them together
+//! could commit to a block that nobody has any more.
 //!
-//! These are pure functions over bytes. The shell appends what [`encode`] returns, syncs, and reports; at
-//! start it reads the file, cuts it to [`Log::good_bytes`], and now and then rewrites it with
+//! These are pure functions over bytes. The shell appends what [`encode`] returns, syncs, and
+//! reports; at start it reads the file, cuts it to [`Log::good_bytes`], and now and then rewrites
+//! it with
 //! [`retain`] (to a new file, synced and renamed over the old one).
 
 use bincode::{Decode, Encode};

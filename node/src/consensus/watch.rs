@@ -1,10 +1,12 @@
-//! Watching before signing (`double_sign_wait`): a validator that may have forgotten what it signed.
+//! Watching before signing (`double_sign_wait`): a validator that may have forgotten what it
+//! signed.
 //!
-//! When the guard is missing, damaged or of another key at a height above 1, or when somebody else's
-//! signature of the own key turns up, the node follows [`WATCH_HEIGHTS`] heights without signing, or until
+//! When the guard is missing, damaged or of another key at a height above 1, or when somebody
+//! else's signature of the own key turns up, the node follows [`WATCH_HEIGHTS`] heights without
+//! signing, or until
 //! [`WATCH_QUIET`] has passed without such a signature, whichever ends first. The quiet time lets a
-//! network resume in which everybody lost the guard. An ordinary restart, and block 1 of a new network, do
-//! not wait. Two copies started in the same instant are beyond this.
+//! network resume in which everybody lost the guard. An ordinary restart, and block 1 of a new
+//! network, do not wait. Two copies started in the same instant are beyond this.
 
 use std::time::Duration;
 

@@ -12,10 +12,11 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::encode;
 use starling_ledger::evidence::Evidence;
 use starling_ledger::hash::{Context, Hash};
-use starling_ledger::keys::{PublicKey, SecretKey, Signature, SignatureScheme, Signer};
+use starling_ledger::keys::PublicKey;
 use starling_ledger::validators::{Validator, ValidatorSet};
 use starling_ledger::vote::Height;
 
+use super::keyed::{GENESIS, KeyedHash, KeyedSigner, Random, key};
 use crate::consensus::guard::{self, GuardState, OwnMessage, SignedStep};
 use crate::consensus::timers::Timing;
 use crate::consensus::wal::{self, LogEntry, LogRecord};
@@ -23,55 +24,6 @@ use crate::consensus::{
     Action, Config, Consensus, ConsensusEvent, ConsensusFault, HaltReason, Input, PersistId,
     Recovered, malachite,
 };
-
-pub(super) const GENESIS: Hash = Hash([9; 32]);
-
-/// A keyed hash in the place of Ed25519: whoever knows the public key could sign, which no test does.
-pub(super) struct KeyedHash;
-
-impl SignatureScheme for KeyedHash {
-    fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
-        *signature == seal(key, message)
-    }
-}
-
-/// Signs for [`KeyedHash`].
-pub(super) struct KeyedSigner(pub(super) PublicKey);
-
-impl Signer for KeyedSigner {
-    fn public_key(&self) -> PublicKey {
-        self.0
-    }
-
-    fn sign(&self, message: &[u8]) -> Signature {
-        seal(&self.0, message)
-    }
-}
-
-fn seal(key: &PublicKey, message: &[u8]) -> Signature {
-    let hash = Hash::of(Context::LocalKey, &[key.as_bytes(), message]);
-    let mut bytes = [0; 64];
-    bytes[..32].copy_from_slice(&hash.0);
-    bytes[32..].copy_from_slice(&hash.0);
-    Signature(bytes)
-}
-
-/// SplitMix64: small, seeded, good enough to choose delays.
-pub(super) struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,13 +40,24 @@ pub(super) struct Faults {
     pub(super) idle: bool,
 }
 
-enum Parcel {
+pub(super) enum Parcel {
     Message(ConsensusMessage),
     Have(Have),
     Body(Height, BlockHash),
 }
 
-enum Event {
+impl Parcel {
+    fn is_of(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::Message(ConsensusMessage::Vote(one)) => one.vote.validator == *key,
+            Self::Message(ConsensusMessage::Proposal(one)) => one.proposal.proposer == *key,
+            Self::Message(_) => true,
+            _ => false,
+        }
+    }
+}
+
+pub(super) enum Event {
     Deliver {
         from: usize,
         to: usize,
@@ -114,10 +77,10 @@ enum Event {
     Catch,
 }
 
-struct Write {
-    id: PersistId,
-    log: Vec<u8>,
-    guard: Vec<u8>,
+pub(super) struct Write {
+    pub(super) id: PersistId,
+    pub(super) log: Vec<u8>,
+    pub(super) guard: Vec<u8>,
 }
 
 /// A machine and its disk.
@@ -127,9 +90,10 @@ pub(super) struct Node {
     pub(super) log: Vec<u8>,
     pub(super) guard: Vec<u8>,
     pub(super) chain: Vec<CommitCertificate>,
-    bodies: BTreeSet<BlockHash>,
-    epoch: u32,
-    cut_off: bool,
+    pub(super) bodies: BTreeSet<BlockHash>,
+    pub(super) epoch: u32,
+    pub(super) cut_off: bool,
+    torn: bool,
 }
 
 /// The network.
@@ -142,15 +106,14 @@ pub(super) struct Network {
     pub(super) faults_seen: Vec<(usize, ConsensusFault)>,
     pub(super) halts: Vec<(usize, HaltReason)>,
     pub(super) crashes: u64,
+    pub(super) commit_times: Vec<(usize, Height, Instant)>,
     pub(super) faults: Faults,
-    random: Random,
+    pub(super) random: Random,
     queue: BTreeMap<(Instant, u64), Event>,
-    sequence: u64,
-    invalid: BTreeSet<BlockHash>,
-    signed: BTreeMap<(PublicKey, Height, u32, SignedStep), Vec<u8>>,
-    final_blocks: BTreeMap<Height, BlockHash>,
-    /// Nothing is started above this height.
-    goal: Height,
+    pub(super) sequence: u64,
+    pub(super) invalid: BTreeSet<BlockHash>,
+    pub(super) signed: BTreeMap<(PublicKey, Height, u32, SignedStep), Vec<u8>>,
+    pub(super) final_blocks: BTreeMap<Height, BlockHash>,
 }
 
 pub(super) fn timing() -> Timing {
@@ -161,10 +124,6 @@ pub(super) fn timing() -> Timing {
         idle_block: Duration::from_secs(1),
         min_block: Duration::from_millis(20),
     }
-}
-
-pub(super) fn key(index: usize) -> PublicKey {
-    SecretKey::local(&format!("validator {index}")).public_key()
 }
 
 fn peer(index: usize) -> PeerId {
@@ -188,6 +147,7 @@ impl Network {
             bodies: BTreeSet::new(),
             epoch: 0,
             cut_off: false,
+            torn: false,
         };
         let mut network = Self {
             now: Instant::START,
@@ -198,6 +158,7 @@ impl Network {
             faults_seen: Vec::new(),
             halts: Vec::new(),
             crashes: 0,
+            commit_times: Vec::new(),
             faults,
             random: Random(seed),
             queue: BTreeMap::new(),
@@ -205,7 +166,6 @@ impl Network {
             invalid: BTreeSet::new(),
             signed: BTreeMap::new(),
             final_blocks: BTreeMap::new(),
-            goal: Height::MAX,
         };
         for index in 0..count {
             network.start(index);
@@ -227,7 +187,6 @@ impl Network {
 
     /// Runs until all have decided `height`, or for `limit`.
     pub(super) fn run_to(&mut self, height: usize, limit: Duration) {
-        self.goal = height as Height;
         let end = self.now + limit;
         let mut steps_in_place = 0;
         while self.decided() < height {
@@ -246,6 +205,13 @@ impl Network {
                 self.now
             );
         }
+    }
+
+    /// Runs for a while.
+    pub(super) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
     }
 
     fn step(&mut self, end: Instant) -> bool {
@@ -283,8 +249,10 @@ impl Network {
                     self.nodes[to].log.extend_from_slice(&write.log);
                     self.nodes[to].guard.extend_from_slice(&write.guard);
                     self.input(to, Input::Persisted { id: write.id });
-                } else if self.random.below(2) == 0 {
+                } else if !std::mem::replace(&mut self.nodes[to].torn, true) {
                     // The write was under way when the machine crashed: a part of it is there.
+                    // Those behind it had not begun, for a write begins when the one before is
+                    // synced.
                     self.tear(to, &write);
                 }
             }
@@ -330,10 +298,16 @@ impl Network {
             .collect();
     }
 
+    /// Takes a machine out of the network, or brings it back.
+    pub(super) fn cut_off(&mut self, index: usize, cut: bool) {
+        self.nodes[index].cut_off = cut;
+    }
+
     /// Starts a machine from its disk.
     pub(super) fn start(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         let log = wal::decode(&node.log).expect("only the tail is torn");
+        node.torn = false;
         node.log.truncate(log.good_bytes);
         let guard = guard::decode(&node.guard).ok();
         if let Some((_, good_bytes)) = &guard {
@@ -363,6 +337,14 @@ impl Network {
         let height = node.chain.len() as Height + 1;
         let validators = self.set.clone();
         self.input(index, Input::StartHeight { height, validators });
+        if let Some(certificate) = self.nodes[index].chain.last().cloned() {
+            let validators = self.set.clone();
+            let parent = Input::Parent {
+                validators,
+                certificate,
+            };
+            self.input(index, parent);
+        }
         for other in (0..self.nodes.len()).filter(|other| *other != index) {
             self.input(index, Input::PeerUp(peer(other)));
         }
@@ -427,7 +409,8 @@ impl Network {
         }
     }
 
-    /// Sends own messages to all. Messages of others are not passed on, which is harder than flooding.
+    /// Sends own messages to all. Messages of others are not passed on, which is harder than
+    /// flooding.
     fn flood(&mut self, index: usize, message: ConsensusMessage) {
         let own = self.nodes[index].key;
         let second = match &message {
@@ -473,7 +456,7 @@ impl Network {
         assert_eq!(*first, content, "machine {index} signed twice: {place:?}");
     }
 
-    fn send(&mut self, from: usize, to: usize, parcel: Parcel) {
+    pub(super) fn send(&mut self, from: usize, to: usize, parcel: Parcel) {
         let lost = self.random.below(100) < self.faults.loss_percent;
         let delay = 5 + self.random.below(30);
         if !lost && !self.nodes[from].cut_off && !self.nodes[to].cut_off {
@@ -483,6 +466,10 @@ impl Network {
 
     fn deliver(&mut self, from: usize, to: usize, parcel: Parcel) {
         let from = peer(from);
+        if self.faults.equivocator == Some(to) && parcel.is_of(&self.nodes[to].key) {
+            // It would notice its own second signatures, and stop.
+            return;
+        }
         match parcel {
             Parcel::Message(message) => self.input(
                 to,
@@ -500,7 +487,7 @@ impl Network {
         }
     }
 
-    fn checked(&self, height: Height, block: BlockHash) -> Input {
+    pub(super) fn checked(&self, height: Height, block: BlockHash) -> Input {
         Input::BlockChecked {
             height,
             block,
@@ -511,139 +498,7 @@ impl Network {
         }
     }
 
-    fn want(&mut self, index: usize, height: Height, block: BlockHash) {
-        if self.nodes[index].bodies.contains(&block) {
-            let epoch = self.nodes[index].epoch;
-            let input = self.checked(height, block);
-            return self.later(
-                1,
-                Event::Input {
-                    to: index,
-                    epoch,
-                    input,
-                },
-            );
-        }
-        let has = |other: &usize| self.nodes[*other].bodies.contains(&block);
-        if let Some(other) = (0..self.nodes.len()).find(has) {
-            self.send(other, index, Parcel::Body(height, block));
-        }
-    }
-
-    fn build(&mut self, index: usize, height: Height, round: u32) {
-        let now = self.now.0.to_le_bytes();
-        let parts: [&[u8]; 3] = [
-            self.nodes[index].key.as_bytes(),
-            &height.to_le_bytes(),
-            &now,
-        ];
-        let block = BlockHash(Hash::of(Context::Block, &parts));
-        if self.faults.invalid_at == height && round == 0 {
-            self.invalid.insert(block);
-        }
-        self.nodes[index].bodies.insert(block);
-        let epoch = self.nodes[index].epoch;
-        let input = Input::Built {
-            height,
-            round,
-            block,
-        };
-        self.later(
-            3,
-            Event::Input {
-                to: index,
-                epoch,
-                input,
-            },
-        );
-    }
-
-    fn persist(
-        &mut self,
-        index: usize,
-        id: PersistId,
-        (mut log, bodies): (Vec<LogRecord>, Vec<BlockHash>),
-        guard: Option<guard::GuardRecord>,
-    ) {
-        let height = log.first().map_or(0, |record| record.height);
-        for block in bodies {
-            assert!(
-                self.nodes[index].bodies.contains(&block),
-                "a body is at hand"
-            );
-            let raw = vec![1, 2, 3];
-            let entry = LogEntry::Body { block, raw };
-            log.push(LogRecord { height, entry });
-        }
-        let write = Write {
-            id,
-            log: wal::encode(&log),
-            guard: guard.as_ref().map(guard::encode_record).unwrap_or_default(),
-        };
-        let epoch = self.nodes[index].epoch;
-        // Writes of one disk finish in order, so they all take the same time.
-        self.later(
-            2,
-            Event::Written {
-                to: index,
-                epoch,
-                write,
-            },
-        );
-    }
-
-    fn commit(&mut self, index: usize, certificate: CommitCertificate) {
-        let valid = certificate.verify(&KeyedHash, &GENESIS, &self.set);
-        assert!(valid.is_ok(), "{valid:?}");
-        let height = certificate.height;
-        assert_eq!(height, self.nodes[index].chain.len() as Height + 1);
-        assert!(!self.invalid.contains(&certificate.block));
-        let agreed = *self.final_blocks.entry(height).or_insert(certificate.block);
-        assert_eq!(agreed, certificate.block, "machine {index} disagrees");
-        self.nodes[index].chain.push(certificate);
-        if height >= self.goal {
-            return;
-        }
-        let input = Input::StartHeight {
-            height: height + 1,
-            validators: self.set.clone(),
-        };
-        let epoch = self.nodes[index].epoch;
-        self.later(
-            2,
-            Event::Input {
-                to: index,
-                epoch,
-                input,
-            },
-        );
-    }
-
-    /// Sync: whoever is two heights behind takes the next block from somebody.
-    fn catch_up(&mut self) {
-        let connected = |node: &&Node| !node.cut_off;
-        let best = self.nodes.iter().filter(connected);
-        let best = best.max_by_key(|node| node.chain.len());
-        let Some(best) = best.map(|node| node.chain.clone()) else {
-            return;
-        };
-        for index in 0..self.nodes.len() {
-            let node = &self.nodes[index];
-            let behind = node.chain.len() + 2 <= best.len() && !node.cut_off;
-            if behind && node.machine.is_some() {
-                for certificate in &best[node.chain.len()..] {
-                    self.nodes[index].bodies.insert(certificate.block);
-                    self.nodes[index].chain.push(certificate.clone());
-                }
-                self.nodes[index].epoch += 1;
-                let validators = self.set.clone();
-                let height = best.len() as Height + 1;
-                self.input(index, Input::StartHeight { height, validators });
-            }
-        }
-    }
-
-    fn later(&mut self, milliseconds: u64, event: Event) {
+    pub(super) fn later(&mut self, milliseconds: u64, event: Event) {
         self.sequence += 1;
         let at = self.now + Duration::from_millis(milliseconds);
         self.queue.insert((at, self.sequence), event);
