@@ -10,4 +10,6 @@ pub mod core;
 pub mod mempool;
 pub mod work;
 
+pub mod api;
+pub mod http;
 pub mod runtime;

@@ -1,0 +1,48 @@
+//! What a node answers over HTTP: the shapes of replies and events, as serde structs.
+//!
+//! Hashes, keys and encodings are lower-case hex; accounts are bech32m addresses; amounts are base
+//! units and named `…_base`; times are milliseconds and named `…_ms`. No number is a fraction.
+
+mod chain;
+mod event;
+mod hex;
+mod names;
+mod peers;
+mod status;
+
+pub use chain::{
+    AccountReply, BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply,
+    TransactionReply, ValidatorReply, ValidatorsReply,
+};
+pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
+pub use hex::{hex, unhex};
+pub use names::Names;
+pub use peers::{PeerReply, PeersReply};
+pub use status::{
+    ConsensusReply, MempoolReply, NodeReply, StatusReply, Surroundings, ValidatorStatus,
+};
+
+use starling_ledger::validators::VotingPower;
+
+/// How much power agreement needs, for people.
+pub const NEEDED: &str = "more than 66.7 %";
+
+/// Returns `power` in thousandths of `total`, rounded down; 0 of nothing.
+pub fn permille(power: VotingPower, total: VotingPower) -> u32 {
+    let share = (u128::from(power) * 1000).checked_div(u128::from(total));
+    share
+        .and_then(|share| u32::try_from(share).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_the_largest_powers_do_not_overflow() {
+        assert_eq!(permille(u64::MAX, u64::MAX), 1000);
+        assert_eq!(permille(2, 3), 666);
+        assert_eq!(permille(0, 0), 0);
+    }
+}

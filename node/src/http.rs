@@ -1,0 +1,137 @@
+//! The HTTP interface of a node, on one port.
+//!
+//! | path | what |
+//! |---|---|
+//! | `POST /rpc` | JSON-RPC 2.0, alone or in batches: module `methods` |
+//! | `GET /rpc/<method>?…` | the same methods, reads only, with the bare result as the body |
+//! | `GET /events` | server-sent events that resume: module `events` |
+//! | `GET /metrics` | for Prometheus: module `metrics` |
+//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it is of use: module `health` |
+//! | `GET /openrpc.json` | the methods, for programs |
+//!
+//! It runs on a thread and a runtime of its own, so that no client slows consensus. The chain is
+//! read from committed snapshots in a few threads; only what waits in the mempool and who the
+//! neighbours are is asked of the core.
+//!
+//! # Limits
+//! All bounds stand in [`HttpLimits`] and beside what they bound. Connections that send or take
+//! nothing are closed, headers and bodies have sizes and deadlines, and long answers share a budget
+//! of memory.
+//!
+//! # Security
+//! A request must name this node in `Host`, so that no page of a browser reaches it by a name of
+//! its own (DNS rebinding). No CORS header is ever sent, and calls must be JSON by their content
+//! type, which a page of another origin cannot send unasked.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "sockets, clocks and a thread of its own: this is an edge of the node"
+)]
+
+mod answer;
+mod connection;
+mod error;
+mod events;
+mod guard;
+mod health;
+mod hub;
+mod json;
+mod limits;
+mod methods;
+mod metrics;
+mod openrpc;
+mod parameters;
+mod replay;
+mod router;
+mod rpc;
+mod server;
+mod site;
+mod stall;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+pub use limits::HttpLimits;
+
+use crate::runtime::NodeHandle;
+use site::Site;
+
+/// The running HTTP interface; it ends when this is dropped.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Binds `address` and serves the node of `handle` there until the server is stopped.
+///
+/// # Errors
+/// The error of binding, most often that the port is in use; that the chain cannot be read; or that
+/// the machine refuses a thread.
+pub fn serve(address: SocketAddr, handle: NodeHandle) -> io::Result<HttpServer> {
+    serve_within(address, handle, HttpLimits::default())
+}
+
+/// Like [`serve`], with bounds of the caller's choice.
+///
+/// # Errors
+/// Those of [`serve`].
+pub fn serve_within(
+    address: SocketAddr,
+    handle: NodeHandle,
+    limits: HttpLimits,
+) -> io::Result<HttpServer> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let site = Arc::new(Site::new(handle, address, limits)?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("http-read")
+        .max_blocking_threads(limits.reads_max)
+        .build()?;
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("http".to_owned())
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(server::run(listener, site, stopped)) {
+                tracing::error!(%error, "the HTTP interface has ended");
+            }
+            runtime.shutdown_background();
+        })?;
+    Ok(HttpServer {
+        address,
+        stop: Some(stop),
+        thread: Some(thread),
+    })
+}
+
+impl HttpServer {
+    /// Returns where it listens, with the port the system chose if none was given.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the port and all connections.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        // A server that ended by itself no longer listens for this.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!(?panic, "the HTTP interface has panicked");
+        }
+    }
+}

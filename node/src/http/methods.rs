@@ -1,0 +1,163 @@
+//! The one registry of methods, which `POST /rpc`, `GET /rpc/<method>` and `/openrpc.json` go by.
+
+mod chain;
+mod node;
+mod submit;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::error::RpcError;
+use super::parameters::{Kind, Parameter, Parameters};
+use super::site::Site;
+
+/// Most blocks of one answer.
+pub(super) const RANGE_MAX: u64 = 100;
+
+/// A result on its way: JSON as text.
+pub(super) type Outcome = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
+
+/// One method.
+pub(super) struct Method {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it does.
+    pub(super) about: &'static str,
+    /// What it takes.
+    pub(super) parameters: &'static [Parameter],
+    /// Whether it only reads, and so may be called by `GET`.
+    pub(super) reads: bool,
+    /// Calls it.
+    pub(super) call: fn(Arc<Site>, Parameters) -> Outcome,
+}
+
+const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        kind,
+        required: false,
+        about,
+    }
+}
+
+const fn required(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        kind: Kind::Text,
+        required: true,
+        about,
+    }
+}
+
+/// All methods.
+pub(super) const METHODS: &[Method] = &[
+    Method {
+        name: "status",
+        about: "How the node and its network are.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(node::status(site)),
+    },
+    Method {
+        name: "submit",
+        about: "Takes in a signed transaction and sends it on.",
+        parameters: &[required("transaction", "The transaction's encoding, hex.")],
+        reads: false,
+        call: |site, parameters| Box::pin(submit::submit(site, parameters)),
+    },
+    Method {
+        name: "transaction",
+        about: "A transaction: final with its proof, pending, or unknown.",
+        parameters: &[required("id", "The transaction's id, hex.")],
+        reads: true,
+        call: |site, parameters| Box::pin(chain::transaction(site, parameters)),
+    },
+    Method {
+        name: "account",
+        about: "An account after the last block, with the proof of what is told.",
+        parameters: &[required("address", "The account's address.")],
+        reads: true,
+        call: |site, parameters| Box::pin(chain::account(site, parameters)),
+    },
+    Method {
+        name: "block",
+        about: "A final block with its certificate.",
+        parameters: &[
+            optional("height", Kind::Height, "Its height, or `latest`."),
+            optional("hash", Kind::Text, "Its hash, hex, instead of a height."),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(chain::block(site, parameters)),
+    },
+    Method {
+        name: "blocks",
+        about: "What the headers of several blocks say.",
+        parameters: &[
+            optional(
+                "from",
+                Kind::Height,
+                "Height of the first; by default the last ones are told.",
+            ),
+            optional(
+                "count",
+                Kind::Integer,
+                "How many, at most 100; 20 by default.",
+            ),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(chain::blocks(site, parameters)),
+    },
+    Method {
+        name: "validators",
+        about: "The validators that sign a block.",
+        parameters: &[optional(
+            "height",
+            Kind::Height,
+            "Which block; by default the next.",
+        )],
+        reads: true,
+        call: |site, parameters| Box::pin(chain::validators(site, parameters)),
+    },
+    Method {
+        name: "peers",
+        about: "The neighbours.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(node::peers(site)),
+    },
+    Method {
+        name: "mempool",
+        about: "How much waits to be put in a block.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(node::mempool(site)),
+    },
+    Method {
+        name: "genesis",
+        about: "The birth document of the network.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(node::genesis(site)),
+    },
+];
+
+/// Finds a method.
+///
+/// # Errors
+/// There is none of this name.
+pub(super) fn find(name: &str) -> Result<&'static Method, RpcError> {
+    let found = METHODS.iter().find(|method| method.name == name);
+    found.ok_or_else(|| {
+        let known: Vec<_> = METHODS.iter().map(|method| method.name).collect();
+        let shown: String = name.chars().take(40).collect();
+        let message = format!("no method `{shown}`; known: {}", known.join(", "));
+        RpcError::new(super::error::METHOD, "method", message)
+    })
+}
+
+/// Writes a reply as JSON.
+fn reply(value: &impl Serialize) -> Result<String, RpcError> {
+    serde_json::to_string(value).map_err(RpcError::internal)
+}

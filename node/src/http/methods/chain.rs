@@ -1,0 +1,237 @@
+//! Methods that read the chain, each from one snapshot.
+
+use std::sync::Arc;
+
+use starling_ledger::account::Account;
+use starling_ledger::address::AccountId;
+use starling_ledger::block::{BlockHash, BlockHeader};
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::chain::{ChainReader, StoredTransaction};
+use starling_ledger::codec::encode;
+use starling_ledger::execution::Tip;
+use starling_ledger::hash::Hash;
+use starling_ledger::state_key::StateKey;
+use starling_ledger::transaction::TransactionId;
+use starling_ledger::vote::Height;
+
+use super::{RANGE_MAX, reply};
+use crate::api::{
+    AccountReply, BlockReply, BlockSummary, BlocksReply, TransactionReply, ValidatorsReply, hex,
+};
+use crate::core::{Answer, Request};
+use crate::http::error::RpcError;
+use crate::http::parameters::Parameters;
+use crate::http::replay::transaction_ids;
+use crate::http::site::{Site, unreadable};
+
+/// How many blocks are told if nobody says.
+const RANGE_DEFAULT: u64 = 20;
+
+pub(super) async fn account(
+    site: Arc<Site>,
+    mut parameters: Parameters,
+) -> Result<String, RpcError> {
+    let address = parameters.required("address")?;
+    let id = AccountId::from_address(&address, site.genesis.kind).map_err(RpcError::parameters)?;
+    let Answer::NextNonce(waiting) = site.ask(Request::NextNonce(id)).await? else {
+        return Err(RpcError::internal("the node answers another question"));
+    };
+    let tip = site.tip().await?;
+    let work = move |_: &Site, reader: &ChainReader| {
+        let mut told = prove_account(&tip, reader, &id)?;
+        told.next_nonce = told.nonce.max(waiting.unwrap_or_default());
+        reply(&AccountReply { address, ..told })
+    };
+    site.read(work).await
+}
+
+/// Reads an account in the state of `tip`, and proves it against the header of that very tip.
+fn prove_account(
+    tip: &Tip,
+    reader: &ChainReader,
+    id: &AccountId,
+) -> Result<AccountReply, RpcError> {
+    let key = StateKey::account(id);
+    let proof = tip.state.prove(&key).map_err(unreadable)?;
+    let entry = tip.state.get(&key).map_err(unreadable)?;
+    let entry = entry
+        .map(|bytes| Account::from_bytes(&bytes))
+        .transpose()
+        .map_err(unreadable)?;
+    let certificate = match &tip.header {
+        Some(header) => Some(certificate(reader, header.height)?),
+        None => None,
+    };
+    let nonce = entry.map_or(0, |account| account.nonce);
+    Ok(AccountReply {
+        address: String::new(),
+        nonce,
+        next_nonce: nonce,
+        balance_base: entry.map_or(0, |account| account.balance),
+        exists: entry.is_some(),
+        authority: entry.map(|account| account.authority.to_string()),
+        history: entry.map(|account| account.history.to_string()),
+        height: tip.height,
+        header: tip.header.as_ref().map(|header| hex(&encode(header))),
+        certificate: certificate.map(|certificate| hex(&encode(&certificate))),
+        proof: hex(&encode(&proof)),
+    })
+}
+
+pub(super) async fn transaction(
+    site: Arc<Site>,
+    mut parameters: Parameters,
+) -> Result<String, RpcError> {
+    let missing = || RpcError::parameters("`id` is missing");
+    let id = TransactionId(parameters.hash("id")?.ok_or_else(missing)?);
+    if let Some(told) = site
+        .read(move |_, reader| final_transaction(reader, &id))
+        .await?
+    {
+        return Ok(told);
+    }
+    let Answer::Pending(waiting) = site.ask(Request::Pending(id)).await? else {
+        return Err(RpcError::internal("the node answers another question"));
+    };
+    if let Some(raw) = waiting {
+        let raw = Some(hex(&raw.0));
+        let id = id.to_string();
+        return reply(&TransactionReply {
+            id,
+            status: "pending",
+            raw,
+            ..Default::default()
+        });
+    }
+    // It may have moved from the mempool into a block between the two questions.
+    if let Some(told) = site
+        .read(move |_, reader| final_transaction(reader, &id))
+        .await?
+    {
+        return Ok(told);
+    }
+    let id = id.to_string();
+    reply(&TransactionReply {
+        id,
+        status: "unknown",
+        ..Default::default()
+    })
+}
+
+fn final_transaction(reader: &ChainReader, id: &TransactionId) -> Result<Option<String>, RpcError> {
+    let Some(found) = reader.transaction(id).map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let StoredTransaction {
+        header,
+        index,
+        raw,
+        proof,
+    } = found;
+    let certificate = certificate(reader, header.height)?;
+    let told = TransactionReply {
+        id: id.to_string(),
+        status: "final",
+        height: Some(header.height),
+        index: Some(index),
+        raw: Some(hex(&raw.0)),
+        header: Some(hex(&encode(&header))),
+        certificate: Some(hex(&encode(&certificate))),
+        proof: Some(hex(&encode(&proof))),
+    };
+    reply(&told).map(Some)
+}
+
+pub(super) async fn block(site: Arc<Site>, mut parameters: Parameters) -> Result<String, RpcError> {
+    let (height, hash) = (parameters.height("height")?, parameters.hash("hash")?);
+    if height.is_some() && hash.is_some() {
+        return Err(RpcError::parameters(
+            "name a block by `height` or by `hash`, not by both",
+        ));
+    }
+    let work = move |site: &Site, reader: &ChainReader| {
+        let height = match hash {
+            Some(hash) => height_of(reader, hash)?,
+            None => height.map_or_else(|| latest(reader), Ok)?,
+        };
+        let block = reader.block(height).map_err(unreadable)?;
+        let block = block.ok_or_else(|| no_block(reader, height))?;
+        let ids = transaction_ids(&block.transactions, &site.genesis_hash).map_err(unreadable)?;
+        let certificate = certificate(reader, height)?;
+        reply(&BlockReply::new(&block, &certificate, ids, &site.names))
+    };
+    site.read(work).await
+}
+
+pub(super) async fn blocks(
+    site: Arc<Site>,
+    mut parameters: Parameters,
+) -> Result<String, RpcError> {
+    let from = parameters.height("from")?;
+    let count = parameters.integer("count")?.unwrap_or(RANGE_DEFAULT);
+    if !(1..=RANGE_MAX).contains(&count) {
+        let message = format!("`count` is {count}, expected 1 to {RANGE_MAX}");
+        return Err(RpcError::parameters(message));
+    }
+    let work = move |site: &Site, reader: &ChainReader| {
+        let latest = latest(reader)?;
+        let from = from.unwrap_or(latest.saturating_sub(count - 1)).max(1);
+        if from > latest && latest > 0 {
+            return Err(no_block(reader, from));
+        }
+        let last = latest.min(from.saturating_add(count - 1));
+        let summaries = (from..=last).map(|height| {
+            let header = header(reader, height)?;
+            let certificate = certificate(reader, height)?;
+            Ok(BlockSummary::new(&header, &certificate, &site.names))
+        });
+        let blocks = summaries.collect::<Result<_, RpcError>>()?;
+        reply(&BlocksReply { latest, blocks })
+    };
+    site.read(work).await
+}
+
+pub(super) async fn validators(
+    site: Arc<Site>,
+    mut parameters: Parameters,
+) -> Result<String, RpcError> {
+    let asked = parameters.height("height")?;
+    let tip = site.tip().await?;
+    let next = tip.height.saturating_add(1);
+    let height = asked.unwrap_or(next);
+    if height == 0 || height > next {
+        let message = format!("the validators of block {height} are not known; the next is {next}");
+        return Err(RpcError::not_found(message));
+    }
+    // The validators of the genesis sign every block of this protocol version.
+    reply(&ValidatorsReply::new(height, &tip.validators, &site.names))
+}
+
+fn latest(reader: &ChainReader) -> Result<Height, RpcError> {
+    let tip = reader.tip().map_err(unreadable)?;
+    Ok(tip.map_or(0, |(height, _)| height))
+}
+
+fn height_of(reader: &ChainReader, hash: Hash) -> Result<Height, RpcError> {
+    let height = reader.height_of(&BlockHash(hash)).map_err(unreadable)?;
+    height.ok_or_else(|| RpcError::not_found(format!("there is no block {hash} here")))
+}
+
+fn header(reader: &ChainReader, height: Height) -> Result<BlockHeader, RpcError> {
+    let header = reader.header(height).map_err(unreadable)?;
+    header.ok_or_else(|| unreadable(format!("block {height} has no header")))
+}
+
+fn certificate(reader: &ChainReader, height: Height) -> Result<CommitCertificate, RpcError> {
+    let certificate = reader.certificate(height).map_err(unreadable)?;
+    certificate.ok_or_else(|| unreadable(format!("block {height} has no certificate")))
+}
+
+fn no_block(reader: &ChainReader, height: Height) -> RpcError {
+    match latest(reader) {
+        Ok(latest) => RpcError::not_found(format!(
+            "there is no block {height} here; the latest is {latest}"
+        )),
+        Err(error) => error,
+    }
+}

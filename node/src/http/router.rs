@@ -1,0 +1,119 @@
+//! Which path is answered by what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::answer::{JSON, failure, json_text, refuse_and_close, respond};
+use super::error::RpcError;
+use super::parameters::Parameters;
+use super::site::Site;
+use super::{events, guard, health, methods, metrics, openrpc, rpc};
+
+/// Most bytes of a body: a transaction of 16 KiB in hex, or a batch of smaller calls.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body that is too long which are read all the same, so that the client reads the
+/// answer instead of an error of its socket.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+/// How long that may take.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Makes the router.
+pub(super) fn new(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/rpc", post(call))
+        .route("/rpc/{method}", get(read))
+        .route("/events", get(events::subscribe))
+        .route("/metrics", get(metrics::scrape))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/openrpc.json", get(openrpc::document))
+        .fallback(|| async { not_found() })
+        .method_not_allowed_fallback(|| async { not_allowed() })
+        .with_state(site)
+}
+
+/// `POST /rpc`.
+async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
+    if let Err(refusal) = guard::check_post(site.address, request.headers()) {
+        return refusal;
+    }
+    let body = match body(request.into_body(), site.limits.body_deadline).await {
+        Ok(body) => body,
+        Err((status, message)) => return refuse_and_close(status, message),
+    };
+    match rpc::answer(&site, &body).await {
+        rpc::Reply::Answer(text) => json_text(&site, StatusCode::OK, text),
+        rpc::Reply::Refused(text) => json_text(&site, StatusCode::BAD_REQUEST, text),
+        rpc::Reply::Nothing => respond(StatusCode::NO_CONTENT, JSON, Body::empty()),
+    }
+}
+
+/// `GET /rpc/<method>?…`.
+async fn read(State(site): State<Arc<Site>>, Path(name): Path<String>, uri: Uri) -> Response {
+    match read_result(&site, &name, &uri).await {
+        Ok(Some(text)) => json_text(&site, StatusCode::OK, text),
+        Ok(None) => not_allowed(),
+        Err(error) => failure(&error),
+    }
+}
+
+/// Returns the result; `None` if the method does more than read.
+async fn read_result(site: &Arc<Site>, name: &str, uri: &Uri) -> Result<Option<String>, RpcError> {
+    let method = methods::find(name)?;
+    if !method.reads {
+        return Ok(None);
+    }
+    let parameters = Parameters::from_query(method.parameters, uri)?;
+    (method.call)(Arc::clone(site), parameters).await.map(Some)
+}
+
+/// Reads a body within its bounds.
+async fn body(body: Body, deadline: Duration) -> Result<Bytes, (StatusCode, &'static str)> {
+    const TOO_LARGE: (StatusCode, &str) = (
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the body is longer than 64 KiB",
+    );
+    let mut body = body;
+    let too_large = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| bytes > BODY_BYTES_MAX);
+    if too_large(body.size_hint().lower()) {
+        drain(&mut body).await;
+        return Err(TOO_LARGE);
+    }
+    let limited = Limited::new(&mut body, BODY_BYTES_MAX);
+    match tokio::time::timeout(deadline, limited.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
+        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body cannot be read")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
+    }
+}
+
+/// Reads what is left of a body and forgets it, within bounds.
+async fn drain(body: &mut Body) {
+    let limited = Limited::new(body, DRAIN_BYTES_MAX);
+    let drained = async {
+        let mut limited = std::pin::pin!(limited);
+        while let Some(Ok(_)) = limited.frame().await {}
+    };
+    // Whether it ended or the time did: the answer is the same.
+    let _ = tokio::time::timeout(DRAIN_DEADLINE, drained).await;
+}
+
+fn not_found() -> Response {
+    refuse_and_close(StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+fn not_allowed() -> Response {
+    let message =
+        "this method of HTTP is not for this path; calls that change something are POST /rpc";
+    refuse_and_close(StatusCode::METHOD_NOT_ALLOWED, message)
+}

@@ -1,0 +1,9 @@
+//! The interface over real sockets, before a chain in memory and a core that a test plays.
+
+mod attacks;
+mod calls;
+mod chain;
+mod client;
+mod events;
+mod health;
+mod node;

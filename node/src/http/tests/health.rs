@@ -1,0 +1,80 @@
+//! What supervisors and Prometheus see.
+
+use super::client::{Events, get};
+use super::node::{Node, halt, quick};
+use crate::core::Event;
+
+#[test]
+fn a_node_that_has_all_and_hears_enough_is_ready() {
+    let node = Node::start(quick());
+    assert_eq!(get(node.address(), "/healthz").body, "alive\n");
+    let told = get(node.address(), "/readyz");
+    assert_eq!(
+        (told.status, &*told.body),
+        (200, "ready: block 3, 4 of 4 validators heard\n")
+    );
+}
+
+#[test]
+fn a_node_that_is_behind_or_hears_too_few_says_why_it_is_not_ready() {
+    let node = Node::start(quick());
+    node.publish(|status| {
+        status.syncing = true;
+        status.best_height = 9;
+    });
+    let told = get(node.address(), "/readyz");
+    assert_eq!(
+        (told.status, &*told.body),
+        (503, "not ready: catching up, at block 3 of 9\n")
+    );
+    node.publish(halt);
+    let told = get(node.address(), "/readyz");
+    assert_eq!(told.status, 503);
+    let words = "not ready: HALTED: 50.0 % of voting power, needs more than 66.7 %; silent: n";
+    assert!(told.body.starts_with(words), "{}", told.body);
+    assert_eq!(get(node.address(), "/healthz").status, 200);
+}
+
+/// Finds the value of a metric by its whole name, labels included.
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+}
+
+#[test]
+fn metrics_carry_their_names_and_numbers() {
+    let mut node = Node::start(quick());
+    let mut events = Events::open(node.address(), "/events", "");
+    let payment = node.chain.payment(2);
+    node.handle.announce(Event::Accepted(payment.id()));
+    node.commit(&[payment]);
+    // Once the subscriber has the block, it has been counted.
+    while events.next().unwrap().kind != "block" {}
+    node.publish(|status| {
+        status.counters.bytes_in[starling_gossip::Lane::Consensus] = 77;
+        status.counters.transaction_duplicates = 5;
+    });
+    let told = get(node.address(), "/metrics");
+    assert!(told.head.contains("application/openmetrics-text"));
+    let text = told.body.as_str();
+    for (name, expected) in [
+        ("starling_consensus_height", "4"),
+        ("starling_consensus_round", "0"),
+        ("starling_consensus_halted", "0"),
+        ("starling_mempool_transactions", "1"),
+        ("starling_mempool_bytes", "200"),
+        (
+            "starling_gossip_bytes_total{lane=\"consensus\",direction=\"in\"}",
+            "77",
+        ),
+        ("starling_gossip_duplicates_total", "5"),
+        ("starling_peers{direction=\"inbound\"}", "1"),
+        ("starling_peers{direction=\"outbound\"}", "0"),
+        ("starling_blocks_final_total", "1"),
+        ("starling_transactions_final_total", "1"),
+        ("starling_finality_seconds_count", "1"),
+    ] {
+        assert_eq!(value(text, name), Some(expected), "{name} in {text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
