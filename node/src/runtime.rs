@@ -36,6 +36,7 @@ use starling_ledger::storage::Storage;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::{Core, CoreConfig, HaltReason};
+use crate::http::HttpServer;
 use crate::mempool::Limits;
 use crate::work::Worker;
 
@@ -153,6 +154,7 @@ async fn start(
         unclean_start: mark.found,
     };
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
+    let http = serve_http(config.http, &handle)?;
     let scheme = Arc::new(Ed25519);
     let worker = Worker::new(scheme.clone(), tip.genesis_hash);
     let core_config = CoreConfig {
@@ -188,9 +190,16 @@ async fn start(
         request_inbox,
         links,
     };
-    driver.run(actions, inboxes, stop).await?;
+    let result = driver.run(actions, inboxes, stop).await;
+    http.stop();
+    result?;
     mark.clear()?;
     Ok(())
+}
+
+fn serve_http(address: SocketAddr, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {
+    crate::http::serve(address, handle.clone())
+        .map_err(|source| RuntimeError::Http { address, source })
 }
 
 /// The account whose stake this node votes for, if its key is a validator's.
