@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use starling_ledger::block::BlockHash;
-use starling_ledger::transaction::RawTransaction;
+use starling_ledger::transaction::{RawTransaction, WireId};
 use starling_ledger::vote::Height;
 
 use crate::lane::Lane;
@@ -47,6 +47,15 @@ pub enum Action {
         from: PeerId,
         /// Transactions not handed over before.
         batch: Vec<RawTransaction>,
+    },
+    /// A transaction of `SubmitTransaction` has left for every neighbour that lacked it.
+    SentOn {
+        /// Which.
+        wire_id: WireId,
+        /// Neighbours it was sent to.
+        sent_to: usize,
+        /// Neighbours there were.
+        neighbours: usize,
     },
     /// A consensus message, not checked yet.
     Consensus {

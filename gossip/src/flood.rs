@@ -10,6 +10,7 @@
 
 mod link_queue;
 mod messages;
+mod own;
 mod seen;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::peer_id::PeerId;
 use crate::time::Instant;
 
 use link_queue::LinkQueue;
+use own::{Own, Sent};
 use seen::{Holders, Seen};
 
 /// Transactions remembered. Our choice: half a minute at 2,000 a second, about 16 MiB.
@@ -74,13 +76,15 @@ struct Neighbour {
 pub(crate) struct Flood {
     neighbours: BTreeMap<LinkId, Neighbour>,
     seen: Seen<WireId, Known>,
+    own: Own,
 }
 
 impl Flood {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             neighbours: BTreeMap::new(),
             seen: Seen::new(MAX_SEEN_TRANSACTIONS),
+            own: Own::default(),
         }
     }
 
@@ -230,7 +234,13 @@ impl Flood {
     }
 
     /// Floods a transaction of this node's own users.
-    pub(crate) fn submit(&mut self, now: Instant, raw: &RawTransaction, counters: &mut Counters) {
+    pub(crate) fn submit(
+        &mut self,
+        now: Instant,
+        raw: &RawTransaction,
+        out: &mut Outbox,
+        counters: &mut Counters,
+    ) {
         let wire_id = raw.wire_id();
         match self.seen.get_mut(&wire_id) {
             Some(known) => {
@@ -250,25 +260,34 @@ impl Flood {
                 );
             }
         }
-        self.relay(now, wire_id, raw, counters);
+        let queued = self.relay(now, wire_id, raw, counters);
+        let told = self.own.follow(wire_id, queued, self.neighbours.len());
+        out.actions.extend(told.map(sent_on));
     }
 
-    /// Queues a transaction for every neighbour that has not sent it or been sent it.
+    /// Queues a transaction for every neighbour that has not sent it or been sent it, and counts them.
     fn relay(
         &mut self,
         now: Instant,
         wire_id: WireId,
         raw: &RawTransaction,
         counters: &mut Counters,
-    ) {
+    ) -> usize {
         let Some(known) = self.seen.get_mut(&wire_id) else {
-            return;
+            return 0;
         };
+        let mut queued = 0;
         for (link, neighbour) in &mut self.neighbours {
-            if known.holders.insert(*link) && !neighbour.queue.push(now, raw.clone()) {
+            if !known.holders.insert(*link) {
+                continue;
+            }
+            if neighbour.queue.push(now, raw.clone()) {
+                queued += 1;
+            } else {
                 counters.transactions_shed += 1;
             }
         }
+        queued
     }
 
     /// Queues the node's pending transactions for a neighbour that came up.
@@ -306,6 +325,8 @@ impl Flood {
         for (link, neighbour) in &mut self.neighbours {
             for batch in neighbour.queue.flush(now) {
                 counters.transactions_out += batch.len() as u64;
+                out.actions
+                    .extend(self.own.left(&batch).into_iter().map(sent_on));
                 let frame = TransactionFrame::Push(batch).encode();
                 out.send(*link, Lane::Transactions, frame);
             }
@@ -318,5 +339,18 @@ impl Flood {
             .values()
             .filter_map(|neighbour| neighbour.queue.due())
             .min()
+    }
+}
+
+fn sent_on(sent: Sent) -> Action {
+    let Sent {
+        wire_id,
+        sent_to,
+        neighbours,
+    } = sent;
+    Action::SentOn {
+        wire_id,
+        sent_to,
+        neighbours,
     }
 }

@@ -1,4 +1,6 @@
-//! What checks the whole: simulated networks, and the house rules on the sources.
+//! What checks the whole: simulated networks, the binary as a person uses it, and the house rules on
+//! the sources.
 
 pub mod simulator;
+pub mod testnet;
 pub mod tidy;

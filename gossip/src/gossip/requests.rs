@@ -24,7 +24,7 @@ impl Gossip {
                 let faults = self.flood.on_checked(now, checked, &mut self.counters);
                 self.penalize_all(now, faults, out);
             }
-            Input::SubmitTransaction(raw) => self.flood.submit(now, &raw, &mut self.counters),
+            Input::SubmitTransaction(raw) => self.flood.submit(now, &raw, out, &mut self.counters),
             Input::Offer { peer, transactions } => {
                 if let Some(link) = self.overlay.link_of(peer) {
                     self.flood

@@ -44,6 +44,21 @@ impl Core {
             GossipAction::ApplyRange { peer, from, blocks } => {
                 self.range_came(peer, from, blocks);
             }
+            GossipAction::SentOn {
+                wire_id,
+                sent_to,
+                neighbours,
+            } => {
+                let waiting = self.mempool.by_wire_id(&wire_id).map(|one| one.id());
+                let event = |id| {
+                    Action::Event(Event::Gossiped {
+                        id,
+                        sent_to,
+                        neighbours,
+                    })
+                };
+                self.out.extend(waiting.map(event));
+            }
             GossipAction::PeerUp { peer } => self.peer_up(peer),
             GossipAction::PeerDown { peer } => {
                 self.neighbours.remove(&peer);

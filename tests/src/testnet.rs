@@ -1,0 +1,184 @@
+//! A testnet of real processes, driven through the command line as a person would.
+//!
+//! Each has its own state and data folders, so that tests run side by side, and is stopped when it goes
+//! out of scope.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a test waits for anything before it gives up. Nothing is asserted about speed.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A testnet under test.
+pub struct Testnet {
+    home: TempDir,
+    starling: PathBuf,
+}
+
+impl Testnet {
+    /// Makes the folders; nothing runs yet.
+    ///
+    /// # Panics
+    /// If the binary was not built beside the tests, or there is no room for a folder.
+    pub fn new() -> Self {
+        let starling = binary();
+        assert!(
+            starling.exists(),
+            "{} is missing: run `make build`",
+            starling.display()
+        );
+        Self {
+            home: tempfile::tempdir().expect("a temporary folder"),
+            starling,
+        }
+    }
+
+    /// Starts `validators` validators in the background and waits for the first block.
+    ///
+    /// # Panics
+    /// If they do not come up.
+    pub fn up(validators: usize) -> Self {
+        let testnet = Self::new();
+        let count = validators.to_string();
+        testnet.ok(&["testnet", "up", "-d", "--validators", &count]);
+        testnet
+    }
+
+    /// Returns the folder that is this testnet's home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Returns a command of the binary, with this testnet's folders.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.starling);
+        self.environment(&mut command);
+        command.args(arguments);
+        command
+    }
+
+    /// Gives `command` this testnet's folders, and nothing of the caller's settings.
+    pub fn environment(&self, command: &mut Command) {
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STARLING_")) {
+            command.env_remove(name);
+        }
+        command
+            .env("HOME", self.home())
+            .env("XDG_STATE_HOME", self.home().join("state"))
+            .env("XDG_DATA_HOME", self.home().join("data"))
+            .env("NO_COLOR", "1")
+            .current_dir(self.home());
+    }
+
+    /// Runs the binary to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs the binary, which has to succeed, and returns what it printed.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}\n{told}",
+            output.status
+        );
+        String::from_utf8(output.stdout).expect("output is UTF-8")
+    }
+
+    /// Runs the binary with `--json` and returns exit code and envelope.
+    ///
+    /// # Panics
+    /// If what it prints is not one JSON document.
+    pub fn envelope(&self, arguments: &[&str]) -> (i32, Value) {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        let value = serde_json::from_str(&text);
+        let value = value.unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{text}"));
+        (output.status.code().unwrap_or(-1), value)
+    }
+
+    /// Runs the binary with `--json`, which has to succeed, and returns the data.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn data(&self, arguments: &[&str]) -> Value {
+        let (code, envelope) = self.envelope(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {envelope}");
+        assert_eq!(envelope["ok"], true, "{arguments:?}: {envelope}");
+        envelope["data"].clone()
+    }
+
+    /// Asks one node for its status; `None` if it does not answer.
+    pub fn status_of(&self, node: &str) -> Option<Value> {
+        let url = self.url_of(node)?;
+        let (code, envelope) = self.envelope(&["status", "--node", &url]);
+        // A halted network has an exit code of its own.
+        (code == 0 || code == 6).then(|| envelope["data"].clone())
+    }
+
+    /// Returns the address of a node's HTTP interface.
+    pub fn url_of(&self, node: &str) -> Option<String> {
+        let overview = self.data(&["testnet", "status"]);
+        let nodes = overview["nodes"].as_array()?;
+        let entry = nodes.iter().find(|entry| entry["name"] == node)?;
+        Some(entry["http"].as_str()?.to_owned())
+    }
+
+    /// Returns the height of a node; 0 if it does not answer.
+    pub fn height_of(&self, node: &str) -> u64 {
+        let status = self.status_of(node);
+        status
+            .and_then(|status| status["height"].as_u64())
+            .unwrap_or(0)
+    }
+}
+
+impl Default for Testnet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Testnet {
+    fn drop(&mut self) {
+        // A test that failed early has nothing to stop.
+        drop(self.run(&["testnet", "stop"]));
+    }
+}
+
+/// Waits until `done` returns something.
+///
+/// # Panics
+/// After [`PATIENCE`].
+pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = done() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The binary beside the tests: `target/release/starling` for `target/release/deps/test`.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests lie in release/deps");
+    folder.join("starling")
+}
