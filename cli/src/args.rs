@@ -135,6 +135,10 @@ pub(crate) enum Command {
     Key(command::key::KeyArgs),
     /// Make and check the birth document of a network.
     Genesis(command::genesis::GenesisArgs),
+    /// Run a node.
+    Node(command::node::NodeArgs),
+    /// Send many transfers and measure how long they take.
+    Load(command::load::LoadArgs),
 }
 
 fn after_help() -> String {

@@ -4,6 +4,8 @@ pub(crate) mod account;
 pub(crate) mod block;
 pub(crate) mod genesis;
 pub(crate) mod key;
+pub(crate) mod load;
+pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod send;
 pub(crate) mod status;
@@ -14,13 +16,14 @@ pub(crate) mod validators;
 use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::exit::Exit;
 use crate::output::Output;
 
-/// Runs the command that was typed.
+/// Runs the command that was typed, and says how the process ends.
 ///
 /// # Errors
 /// What went wrong, with the exit code.
-pub(crate) fn run(cli: &Cli, output: Output) -> Outcome {
+pub(crate) fn run(cli: &Cli, output: Output) -> Outcome<Exit> {
     let context = Context {
         global: cli.global.clone(),
         output,
@@ -31,10 +34,13 @@ pub(crate) fn run(cli: &Cli, output: Output) -> Outcome {
         Command::Account(args) => account::run(&context, args),
         Command::Tx(args) => tx::run(&context, args),
         Command::Block(args) => block::run(&context, args),
-        Command::Status(args) => status::run(&context, args),
+        Command::Status(args) => return status::run(&context, args),
         Command::Peers(args) => peers::run(&context, args),
         Command::Validators(args) => validators::run(&context, args),
         Command::Key(args) => key::run(&context, args),
         Command::Genesis(args) => genesis::run(&context, args),
-    }
+        Command::Node(args) => node::run(&context, args),
+        Command::Load(args) => load::run(&context, args),
+    }?;
+    Ok(Exit::Ok)
 }

@@ -10,6 +10,7 @@ mod exit;
 mod output;
 
 mod amount;
+mod config;
 mod context;
 mod duration;
 mod folders;
@@ -21,12 +22,14 @@ mod key_store;
 mod life_line;
 mod names;
 mod network;
+mod node_exit;
 mod payment;
 mod quorum;
 mod rpc;
 mod verify;
 
 mod command;
+mod load;
 mod testnet;
 
 use std::process::ExitCode;
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
     };
     let output = Output::new(&cli.global);
     let exit = match command::run(&cli, output) {
-        Ok(()) => Exit::Ok,
+        Ok(exit) => exit,
         Err(error) => {
             output.error(&error);
             error.exit

@@ -69,6 +69,11 @@ impl Output {
         self.json
     }
 
+    /// Says whether colours are wanted.
+    pub(crate) fn has_colors(self) -> bool {
+        self.color
+    }
+
     /// Prints the result: `data` in an envelope, or `text` for people.
     pub(crate) fn result(self, data: &Value, text: &str) {
         if self.json {

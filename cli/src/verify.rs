@@ -9,7 +9,6 @@
 
 use std::fmt::Display;
 
-use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
 use starling_ledger::block::BlockHeader;
 use starling_ledger::certificate::CommitCertificate;
@@ -70,15 +69,14 @@ impl<'genesis> Verifier<'genesis> {
         })
     }
 
-    /// Checks what a node says about `account`; `None` if the ledger does not know it.
+    /// Checks what a node says about `account`, also that the ledger does not know it.
     ///
     /// # Errors
     /// [`Exit::Verification`] says what does not fit.
-    pub(crate) fn account(
-        self,
-        account: &AccountId,
-        answer: &reply::Account,
-    ) -> Outcome<(VerifiedHeader, Option<Account>)> {
+    pub(crate) fn account(self, account: &AccountId, answer: &reply::Account) -> Outcome {
+        if answer.height == 0 {
+            return self.first_account(account, answer);
+        }
         let header = self.header(&answer.header, &answer.certificate)?;
         let bytes = unhex("proof", &answer.proof)?;
         let proof: StateProof = decode::<_, PROOF_BYTES_MAX>(&bytes).map_err(lied)?;
@@ -93,7 +91,21 @@ impl<'genesis> Verifier<'genesis> {
         if told != (entry.is_some(), header.header.height, nonce, balance) {
             return Err(lied("the account told is not the one proven"));
         }
-        Ok((header, entry))
+        Ok(())
+    }
+
+    /// Checks what a node says about `account` before block 1: the genesis is the state.
+    fn first_account(self, account: &AccountId, answer: &reply::Account) -> Outcome {
+        let mut listed = self.genesis.accounts.iter();
+        let listed = listed.find(|listed| listed.account == *account);
+        let mut validators = self.genesis.validators.iter();
+        let validates = validators.any(|validator| validator.account == *account);
+        let balance = listed.map_or(0, |listed| listed.balance);
+        let expected = (listed.is_some() || validates, 0, balance);
+        if (answer.exists, answer.nonce, answer.balance_base) != expected {
+            return Err(lied("the account told is not the one of the genesis"));
+        }
+        Ok(())
     }
 
     /// Checks that the transaction `id` is in the block that a node says it is in.

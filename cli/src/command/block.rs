@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, args: &BlockArgs) -> Outcome {
     let network = context.network(&node, args.genesis.as_deref())?;
     let parameters = match args.block.parse::<u64>() {
         Ok(height) => json!({"height": height}),
-        Err(_) if args.block == "latest" => json!({"height": "latest"}),
+        Err(_) if args.block == "latest" => json!({}),
         Err(_) if args.block.len() == 64 => json!({"hash": args.block}),
         Err(_) => {
             let message = format!("`{}` is neither a height nor a hash", args.block);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::context::{Context, Node};
 use crate::duration;
-use crate::error::{CliError, Outcome};
+use crate::error::Outcome;
 use crate::exit::Exit;
 use crate::names::{Names, short as short_text};
 use crate::output::Tone;
@@ -18,45 +18,33 @@ Examples:
   starling status                      the local testnet
   starling status --node http://127.0.0.1:7102
   starling status --json | jq .data.height
-  starling status --check              exit code 6 if the network stands still";
+  starling status; echo $?             6 if the network stands still";
 
 /// `starling status`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct StatusArgs {
-    /// End with exit code 6 if the network stands still.
-    #[arg(long)]
-    check: bool,
-}
+pub(crate) struct StatusArgs {}
 
-/// Runs the command.
+/// Runs the command; the exit code is [`Exit::Halted`] if the network stands still.
 ///
 /// # Errors
-/// [`Exit::Unreachable`] if no node answers; with `--check` [`Exit::Halted`].
-pub(crate) fn run(context: &Context, args: &StatusArgs) -> Outcome {
+/// [`Exit::Unreachable`] if no node answers.
+pub(crate) fn run(context: &Context, _: &StatusArgs) -> Outcome<Exit> {
     let node = context.connect()?;
     let answer = node.rpc.call("status", &json!({}))?;
     let status: Status = parse("status", answer.clone())?;
     let network = context.network(&node, None)?;
     let quorum = quorum(&status, &context.names(&network)?);
-    if args.check && status.consensus.halted {
-        return Err(CliError::new(
-            Exit::Halted,
-            format!("network {}", quorum.halt(status.consensus.halted_since_ms)),
-        )
-        .next(format!("it resumes when {}", quorum.resumes_when())));
-    }
     context
         .output
         .result(&answer, &describe(context, &node, &status, &quorum));
     if status.consensus.halted {
         context.output.next("starling validators");
-    } else {
-        context
-            .output
-            .next(&format!("starling block {}", status.height));
+        return Ok(Exit::Halted);
     }
-    Ok(())
+    let block = format!("starling block {}", status.height);
+    context.output.next(&block);
+    Ok(Exit::Ok)
 }
 
 /// Collects who is there, as `status` reports it.

@@ -92,7 +92,14 @@ impl NodeProcess {
             .append(true)
             .open(&self.recipe.log)?;
         // A group of its own, so that Ctrl-C on the terminal reaches the supervisor alone.
-        let child = Command::new(&self.recipe.program)
+        let mut command = Command::new(&self.recipe.program);
+        // What the user set for one node must not reach all of them; the log filter may.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"STARLING_") && name != "STARLING_LOG" {
+                command.env_remove(name);
+            }
+        }
+        let child = command
             .args(&self.recipe.arguments)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

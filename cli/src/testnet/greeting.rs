@@ -109,7 +109,7 @@ impl Greeting<'_> {
             pid.map_or("?".to_owned(), |pid| pid.to_string()),
             duration::show_tenths(Duration::from_millis(ready_ms))
         ));
-        json!({"name": name, "url": url, "pid": pid, "ready_ms": ready_ms})
+        json!({"name": name, "http": url, "pid": pid, "ready_ms": ready_ms})
     }
 
     fn tell_quorum(&self) {

@@ -132,6 +132,7 @@ fn write_key(folder: &Folder, node: &str, file: &str, key: &SecretKey) -> Outcom
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::NodeConfig;
 
     const WISH: Wish = Wish {
         validators: Some(4),
@@ -170,5 +171,17 @@ mod tests {
             next.contains("testnet up") && next.contains("testnet clean"),
             "{next}"
         );
+    }
+
+    #[test]
+    fn config_written_is_one_that_a_node_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::at(folder.path());
+        let plan = prepare(&folder, WISH).unwrap().plan;
+        let config = NodeConfig::read(&folder.node("n2").join("node.toml")).unwrap();
+        assert_eq!(config.http.unwrap().port(), plan.http_port(2));
+        assert_eq!(config.peers.unwrap().len(), 3);
+        let key = key_file::read(&config.validator_key.unwrap()).unwrap();
+        assert_eq!(key.public_key(), local_consensus_key("n2").public_key());
     }
 }

@@ -113,7 +113,7 @@ impl Overview {
             "pid": node.pid,
             "exit": node.exit,
             "log": node.log,
-            "url": url,
+            "http": url,
             "height": status.as_ref().map(|status| status.height),
             "head": status.as_ref().map(|status| status.head.clone()),
             "state_root": status.as_ref().map(|status| status.state_root.clone()),
@@ -179,7 +179,7 @@ fn describe(node: &Value) -> String {
         "  {:3} {:8} {}  {pid:11} {end}",
         text("name"),
         text("state"),
-        text("url")
+        text("http")
     );
     line.trim_end().to_owned()
 }

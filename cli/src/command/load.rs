@@ -1,0 +1,347 @@
+//! `starling load`: many transfers, and how long each took to be final.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use starling_ledger::address::NetworkKind;
+use starling_ledger::genesis::local_account;
+use starling_ledger::keys::SecretKey;
+
+use crate::amount::group;
+use crate::context::{Context, Node};
+use crate::duration;
+use crate::error::{CliError, Outcome};
+use crate::exit::Exit;
+use crate::key_file::hex;
+use crate::load::follower::Follower;
+use crate::load::latency::Latencies;
+use crate::load::senders::{AMOUNT, Senders};
+use crate::load::submitters::{Job, Submission, Submitters};
+use crate::network::Network;
+use crate::payment::Payment;
+use crate::rpc::reply::Submitted;
+use crate::testnet::birth::now_ms;
+
+use super::account::ask;
+use super::send::rules;
+
+const EXAMPLES: &str = "\
+Examples:
+  starling load                                1,000 transfers, 200 a second
+  starling load --rate 500 --duration 30s
+  starling load --rate 2000 --count 20000 --json | jq .data.latency_ms
+
+For local networks only: alice, whose key is public, funds the accounts. Ctrl-C stops at once; what
+was submitted becomes final by itself.";
+/// How long to wait for what is under way when the user says nothing.
+const DRAIN: Duration = Duration::from_secs(60);
+/// How long a transfer may be included, milliseconds.
+const LIFETIME_MS: u64 = 600_000;
+/// Most transfers of alice under way while she funds: what a mempool holds back.
+const FUNDING_BATCH: usize = 32;
+/// How long a turn of the loop waits for a block at most.
+const TURN: Duration = Duration::from_millis(2);
+
+/// `starling load`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct LoadArgs {
+    /// Transfers a second.
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// How many transfers [default: 1000].
+    #[arg(long, value_name = "N", conflicts_with = "duration",
+          value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: Option<u64>,
+    /// For how long, instead of how many.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// Accounts that pay each other in a ring.
+    #[arg(long, value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    accounts: u16,
+}
+
+/// What was counted.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    failed: u64,
+    first_error: Option<String>,
+    latencies: Latencies,
+    elapsed: Duration,
+}
+
+/// A run under way.
+struct Run {
+    senders: Senders,
+    submitters: Submitters,
+    done: Receiver<Submission>,
+    follower: Follower,
+    under_way: BTreeMap<String, (Instant, usize)>,
+    tally: Tally,
+    bar: ProgressBar,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Exit::NotFinal`] if transfers are missing at the end, [`Exit::Rejected`] if nodes refused some.
+pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
+    let node = context.connect()?;
+    let network = context.network(&node, None)?;
+    if network.kind != NetworkKind::Local {
+        let message = "load spends from accounts with public keys, for local networks only";
+        return Err(CliError::new(Exit::Key, message).next("starling testnet up"));
+    }
+    let count = match args.duration {
+        Some(time) => duration::as_ms(time) * u64::from(args.rate) / 1_000,
+        None => args.count.unwrap_or(1_000),
+    };
+    let urls = urls(&node)?;
+    let fee = fee(&node, &network)?;
+    let mut senders = Senders::new(args.accounts, network.genesis_hash, fee, LIFETIME_MS);
+    let each = (fee + AMOUNT) * (count / u64::from(args.accounts) + 2);
+    fund(context, (&node, &network), &mut senders, each)?;
+    for sender in senders.iter_mut() {
+        sender.nonce = ask(&node, &network, &sender.account)?.next_nonce;
+    }
+    let (done_sender, done) = channel();
+    let mut run = Run {
+        senders,
+        submitters: Submitters::start(&urls, &done_sender)?,
+        done,
+        follower: Follower::new(&urls, node.rpc.status()?.height)?,
+        under_way: BTreeMap::new(),
+        tally: Tally::default(),
+        bar: bar(context, count),
+    };
+    let height_before = run.follower.height();
+    let drain = context.global.timeout.unwrap_or(DRAIN);
+    run.go((&node, &network), (count, args.rate), drain)?;
+    let blocks = run.follower.height() - height_before;
+    report(context, &run.tally, run.under_way.len(), blocks)
+}
+
+impl Run {
+    /// Sends at the rate wanted, then waits for what is under way.
+    fn go(
+        &mut self,
+        (node, network): (&Node, &Network),
+        (count, rate): (u64, u32),
+        drain: Duration,
+    ) -> Outcome {
+        let started = Instant::now();
+        let mut moved = Instant::now();
+        while self.tally.sent < count || !self.under_way.is_empty() {
+            let due = started.elapsed().as_micros() * u128::from(rate) / 1_000_000;
+            let due = u64::try_from(due).unwrap_or(u64::MAX).min(count);
+            let before = (self.tally.sent, self.under_way.len());
+            while self.tally.sent < due && self.send_one() {}
+            self.collect();
+            if let Some(sender) = self.senders.stuck() {
+                let nonce = ask(node, network, &sender.account)?.next_nonce;
+                sender.go_on(nonce);
+            }
+            for id in self.follower.next(TURN) {
+                self.finish(&id, started);
+            }
+            if before != (self.tally.sent, self.under_way.len()) {
+                moved = Instant::now();
+            } else if moved.elapsed() > drain {
+                break;
+            }
+        }
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Sends one transfer; says whether there was one, and room for it.
+    fn send_one(&mut self) -> bool {
+        let Some((sender, signed)) = self.senders.next(now_ms()) else {
+            return false;
+        };
+        let id = signed.id.to_string();
+        let mut job = Some(Job { sender, signed });
+        self.under_way.insert(id, (Instant::now(), sender));
+        self.tally.sent += 1;
+        while let Some(waiting) = job.take() {
+            job = self.submitters.submit(waiting);
+            if job.is_some() {
+                std::thread::sleep(TURN);
+                self.collect();
+            }
+        }
+        true
+    }
+
+    /// Takes note of what nodes refused.
+    fn collect(&mut self) {
+        while let Ok(submission) = self.done.try_recv() {
+            let Some(error) = submission.error else {
+                continue;
+            };
+            if self
+                .under_way
+                .remove(&submission.job.signed.id.to_string())
+                .is_some()
+            {
+                self.tally.failed += 1;
+                self.senders.refused(submission.job.sender);
+                self.tally.first_error.get_or_insert(error.message);
+            }
+        }
+    }
+
+    fn finish(&mut self, id: &str, started: Instant) {
+        if let Some((submitted, sender)) = self.under_way.remove(id) {
+            self.tally.latencies.add(submitted.elapsed());
+            self.tally.elapsed = started.elapsed();
+            self.senders.finished(sender);
+            self.bar.inc(1);
+        }
+    }
+}
+
+/// Returns the nodes to send to: all of the testnet, or the one that was named.
+fn urls(node: &Node) -> Outcome<Vec<String>> {
+    let plan = match &node.folder {
+        Some(folder) => folder.plan()?,
+        None => None,
+    };
+    let all = plan.map(|plan| plan.nodes().map(|(number, _)| plan.url(number)).collect());
+    Ok(all.unwrap_or_else(|| vec![node.rpc.url().to_owned()]))
+}
+
+fn fee(node: &Node, network: &Network) -> Outcome<u64> {
+    let mut payment = payment(network, 0, 0);
+    payment.offer_fee(&rules(node, network)?, network.unit.decimals, false)?;
+    Ok(payment.fee)
+}
+
+fn payment(network: &Network, amount: u64, nonce: u64) -> Payment {
+    debug_assert_eq!(network.kind, NetworkKind::Local);
+    Payment {
+        to: local_account("bob"),
+        amount,
+        nonce,
+        fee: 0,
+        expires_at_ms: now_ms() + LIFETIME_MS,
+        memo: String::new(),
+    }
+}
+
+/// Lets alice give each account what it needs, and waits until all have it.
+fn fund(
+    context: &Context,
+    (node, network): (&Node, &Network),
+    senders: &mut Senders,
+    each: u64,
+) -> Outcome {
+    let rules = rules(node, network)?;
+    let alice = SecretKey::local("alice");
+    let mut poor = Vec::new();
+    for sender in senders.iter_mut() {
+        let held = ask(node, network, &sender.account)?;
+        if held.balance_base < each {
+            poor.push((sender.account, each - held.balance_base, held.exists));
+        }
+    }
+    if !poor.is_empty() {
+        context
+            .output
+            .note(&format!("alice funds {} accounts", poor.len()));
+    }
+    for batch in poor.chunks(FUNDING_BATCH) {
+        let mut nonce = ask(node, network, &local_account("alice"))?.next_nonce;
+        for (account, amount, exists) in batch {
+            let mut payment = payment(network, *amount, nonce);
+            payment.to = *account;
+            payment.offer_fee(&rules, network.unit.decimals, !exists)?;
+            let signed = payment.sign(&network.genesis_hash, &alice);
+            let parameters = json!({"transaction": hex(&signed.raw.0)});
+            let _: Submitted = node.rpc.typed("submit", &parameters)?;
+            nonce += 1;
+        }
+        wait_for_nonce(context, node, network, nonce)?;
+    }
+    Ok(())
+}
+
+fn wait_for_nonce(context: &Context, node: &Node, network: &Network, nonce: u64) -> Outcome {
+    let deadline = Instant::now() + context.global.timeout.unwrap_or(DRAIN);
+    while ask(node, network, &local_account("alice"))?.nonce < nonce {
+        if Instant::now() > deadline {
+            let message = "the accounts were not funded in time";
+            return Err(CliError::new(Exit::NotFinal, message).next("starling status"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn bar(context: &Context, count: u64) -> ProgressBar {
+    let shown = !context.global.quiet && io::stderr().is_terminal();
+    let target = if shown {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(count), target);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} final  {per_sec}  {elapsed}");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn report(context: &Context, tally: &Tally, missing: usize, blocks: u64) -> Outcome {
+    let count = tally.latencies.count();
+    let seconds_ms = duration::as_ms(tally.elapsed).max(1);
+    let rate = u64::try_from(count).unwrap_or(u64::MAX) * 1_000 / seconds_ms;
+    let at = |percent| tally.latencies.percentile_ms(percent);
+    let number = |count: u64| group(&count.to_string());
+    let text = format!(
+        "{} sent, {} final, {} refused, {missing} missing · {} · {} a second, {} blocks\n\
+         submit to final: p50 {} ms   p90 {} ms   p99 {} ms   max {} ms",
+        number(tally.sent),
+        group(&count.to_string()),
+        number(tally.failed),
+        duration::show(tally.elapsed),
+        number(rate),
+        number(blocks),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
+    if missing > 0 || tally.failed > 0 {
+        let exit = if missing > 0 {
+            Exit::NotFinal
+        } else {
+            Exit::Rejected
+        };
+        let reason = tally.first_error.as_deref();
+        let reason = reason.map_or(String::new(), |reason| format!("\nfirst refusal: {reason}"));
+        return Err(CliError::new(exit, text + &reason).next("starling status"));
+    }
+    let data = json!({
+        "sent": tally.sent,
+        "final": count,
+        "failed": tally.failed,
+        "missing": missing,
+        "elapsed_ms": seconds_ms,
+        "rate_per_s": rate,
+        "blocks": blocks,
+        "latency_ms": {"p50": at(50), "p90": at(90), "p99": at(99), "max": at(100)},
+    });
+    context.output.result(&data, &text);
+    context.output.next("starling status");
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! `starling node`: run a node.
+
+use std::io::{self, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use clap::{Args, Subcommand};
+use starling_gossip::PeerId;
+use starling_gossip::input::ConfiguredPeer;
+use starling_ledger::keys::{SecretKey, Signer as _};
+use starling_node::runtime::{self, RuntimeConfig};
+use starling_store::{OpenOptions, RocksStorage};
+use tokio::sync::oneshot;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{HTTP, LISTEN, NodeConfig};
+use crate::context::Context;
+use crate::error::{CliError, ExitContext as _, Outcome};
+use crate::exit::Exit;
+use crate::node_exit;
+use crate::{folders, genesis_file, interrupt, key_file};
+
+const EXAMPLES: &str = "\
+Examples:
+  starling node run --config node.toml
+  starling node run --genesis genesis.toml --data-dir ./n5 --peer 192.0.2.7:7000";
+const EXAMPLES_RUN: &str = "\
+Examples:
+  starling node run --config node.toml
+  starling node run --genesis genesis.toml --data-dir ./n5 --peer 127.0.0.1:7201 \\
+      --listen 127.0.0.1:7305 --http 127.0.0.1:7405
+
+One peer's address is enough to join. Flags win over the environment (STARLING_LISTEN,
+STARLING_HTTP, STARLING_LOG, STARLING_DATA_DIR), and that over the config file. Keys of the file:
+data_dir, genesis, listen, http, peers, validator_key, node_key, log; paths are relative to it.";
+
+/// `starling node …`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct NodeArgs {
+    #[command(subcommand)]
+    command: NodeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeCommand {
+    /// Run a node until Ctrl-C or SIGTERM.
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES_RUN)]
+struct RunArgs {
+    /// Config file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The network's genesis.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
+    /// Where neighbours reach this node (UDP) [default: 127.0.0.1:7000].
+    #[arg(long, value_name = "ADDRESS", env = "STARLING_LISTEN", hide_env = true)]
+    listen: Option<SocketAddr>,
+    /// Where to serve HTTP [default: 127.0.0.1:7100].
+    #[arg(long, value_name = "ADDRESS", env = "STARLING_HTTP", hide_env = true)]
+    http: Option<SocketAddr>,
+    /// A neighbour to dial, as ADDRESS or PEERID@ADDRESS; may be repeated.
+    #[arg(long = "peer", value_name = "PEER")]
+    peers: Vec<String>,
+    /// Key to vote with; without one this is a full node that does not vote.
+    #[arg(long, value_name = "FILE")]
+    validator_key: Option<PathBuf>,
+    /// Key to be known by; made in the data folder if there is none.
+    #[arg(long, value_name = "FILE")]
+    node_key: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, or a filter such as `starling_node=debug`.
+    #[arg(long, value_name = "FILTER", env = "STARLING_LOG", hide_env = true)]
+    log: Option<String>,
+    /// Sign at once, although this folder remembers no signature: you vouch that no other copy of
+    /// this validator runs or has run since.
+    #[arg(long)]
+    sign_at_once: bool,
+    /// Stop when standard input ends.
+    #[arg(long)]
+    exit_with_parent: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Exit::Config`], [`Exit::Locked`], [`Exit::PortInUse`], [`Exit::WrongNetwork`] and what stops a node
+/// later, each with its own code.
+pub(crate) fn run(context: &Context, args: &NodeArgs) -> Outcome {
+    let NodeCommand::Run(args) = &args.command;
+    let config = configure(context, args)?;
+    log_to_stderr(context, config.log.as_deref())?;
+    let runtime = open(&config, args.sign_at_once)?;
+    let (stop, stopped) = oneshot::channel();
+    stop_on_request(stop, args.exit_with_parent)?;
+    let (listen, http) = (runtime.listen, runtime.http);
+    let ready = |_: &runtime::NodeHandle| info!(%listen, %http, "ready");
+    runtime::run(runtime, stopped, ready).map_err(|error| node_exit::of(&error))
+}
+
+/// Puts file, environment and flags together.
+fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
+    let file = match &args.config {
+        Some(path) => NodeConfig::read(path)?,
+        None => NodeConfig::default(),
+    };
+    let peers = (!args.peers.is_empty()).then(|| args.peers.clone());
+    Ok(file.overridden_by(NodeConfig {
+        data_dir: context.global.data_dir.clone(),
+        genesis: args.genesis.clone(),
+        listen: args.listen,
+        http: args.http,
+        peers,
+        validator_key: args.validator_key.clone(),
+        node_key: args.node_key.clone(),
+        log: args.log.clone(),
+    }))
+}
+
+/// Reads what the config names, and takes the data folder.
+fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
+    let missing = |what: &str, flag: &str| {
+        CliError::new(Exit::Config, format!("a node needs a {what}")).next(format!(
+            "starling node run {flag} …, or a config file with that key"
+        ))
+    };
+    let genesis = config.genesis.as_ref();
+    let genesis = genesis_file::read(genesis.ok_or_else(|| missing("genesis", "--genesis FILE"))?)?;
+    let data_dir = config.data_dir.clone();
+    let data_dir = data_dir.ok_or_else(|| missing("data folder", "--data-dir DIR"))?;
+    let listen = address(config.listen, LISTEN);
+    let http = address(config.http, HTTP);
+    let peers = config.peers.iter().flatten().map(|text| peer(text));
+    let peers = peers.collect::<Outcome<Vec<_>>>()?;
+    let validator_key = config.validator_key.as_ref();
+    let validator_key = validator_key.map(|path| key_file::read(path)).transpose()?;
+    folders::create_private(&data_dir)?;
+    let storage = RocksStorage::open(&data_dir.join("ledger"), &OpenOptions::default());
+    let storage = storage.map_err(|error| node_exit::storage(&error))?;
+    let node_key = node_key(config.node_key.as_deref(), &data_dir)?;
+    info!(
+        network = genesis.name,
+        genesis = %genesis.hash(),
+        data = %data_dir.display(),
+        validator = validator_key.is_some(),
+        "starling {}", env!("CARGO_PKG_VERSION")
+    );
+    Ok(RuntimeConfig {
+        data_dir,
+        genesis,
+        storage: Arc::new(storage),
+        node_key,
+        validator_key,
+        sign_at_once,
+        listen,
+        http,
+        peers,
+    })
+}
+
+fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
+    given.unwrap_or_else(|| default.parse().expect("the defaults are addresses"))
+}
+
+/// Parses `ADDRESS` or `PEERID@ADDRESS`.
+fn peer(text: &str) -> Outcome<ConfiguredPeer> {
+    let (id, address) = match text.split_once('@') {
+        Some((id, address)) => (Some(id), address),
+        None => (None, text),
+    };
+    let wrong = || {
+        let message = format!("`{text}` is no neighbour");
+        CliError::new(Exit::Config, message).next("write IP:PORT or PEERID@IP:PORT")
+    };
+    let peer = id.map(str::parse::<PeerId>).transpose();
+    Ok(ConfiguredPeer {
+        address: address.parse().map_err(|_| wrong())?,
+        peer: peer.map_err(|_| wrong())?,
+    })
+}
+
+/// Reads the key this node is known by; makes one where none is named and none is there.
+fn node_key(named: Option<&Path>, data_dir: &Path) -> Outcome<SecretKey> {
+    if let Some(path) = named {
+        return key_file::read(path);
+    }
+    let path = data_dir.join("node.key");
+    if !path.exists() {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).exit(Exit::Failure)?;
+        let key = SecretKey::from_bytes(&seed);
+        key_file::write(&path, &key)?;
+        info!(public_key = %key.public_key(), "made a node key");
+        return Ok(key);
+    }
+    key_file::read(&path)
+}
+
+fn log_to_stderr(context: &Context, filter: Option<&str>) -> Outcome {
+    let default = match (context.global.quiet, context.global.verbose) {
+        (true, _) => "error",
+        (_, 0) => filter.unwrap_or("info"),
+        (_, 1) => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_new(default).map_err(|error| {
+        let message = format!("`{default}` is no log filter: {error}");
+        CliError::new(Exit::Config, message).next("write error, warn, info or debug")
+    })?;
+    let colors = context.output.has_colors();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colors);
+    subscriber
+        .with_writer(io::stderr)
+        .try_init()
+        .exit(Exit::Failure)
+}
+
+/// Stops the node at Ctrl-C or SIGTERM, and with its parent where that is wanted.
+fn stop_on_request(stop: oneshot::Sender<()>, exit_with_parent: bool) -> Outcome {
+    let stop = Arc::new(Mutex::new(Some(stop)));
+    let parent = Arc::clone(&stop);
+    interrupt::on_request(move || send(&stop))?;
+    if !exit_with_parent {
+        return Ok(());
+    }
+    let watch = move || {
+        let mut buffer = [0; 64];
+        // Nobody writes to this pipe; it ends when its other side is gone.
+        while matches!(io::stdin().lock().read(&mut buffer), Ok(count) if count > 0) {}
+        send(&parent);
+    };
+    let thread = thread::Builder::new().name("parent".to_owned());
+    thread.spawn(watch).exit(Exit::Io)?;
+    Ok(())
+}
+
+fn send(stop: &Mutex<Option<oneshot::Sender<()>>>) {
+    let mut stop = stop.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(stop) = stop.take() {
+        // A node that has ended already needs no word.
+        let _ = stop.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_may_be_named_with_their_id() {
+        let key = SecretKey::local("n1 node").public_key();
+        let with_id = peer(&format!("{key}@127.0.0.1:7201")).unwrap();
+        assert_eq!(with_id.peer, Some(PeerId(*key.as_bytes())));
+        assert_eq!(peer("127.0.0.1:7201").unwrap().peer, None);
+        for text in [
+            "",
+            "somewhere",
+            "ab@127.0.0.1:1",
+            "@127.0.0.1:1",
+            "127.0.0.1",
+        ] {
+            assert_eq!(peer(text).unwrap_err().exit, Exit::Config, "{text}");
+        }
+    }
+
+    #[test]
+    fn node_key_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = node_key(None, folder.path()).unwrap();
+        let second = node_key(None, folder.path()).unwrap();
+        assert_eq!(first.to_bytes(), second.to_bytes());
+    }
+}

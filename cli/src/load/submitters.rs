@@ -1,0 +1,111 @@
+//! Threads that bring transfers to the nodes, round robin.
+
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+
+use serde_json::json;
+
+use crate::error::{CliError, ExitContext as _, Outcome};
+use crate::exit::Exit;
+use crate::key_file::hex;
+use crate::payment::SignedPayment;
+use crate::rpc::Rpc;
+use crate::rpc::reply::Submitted;
+
+/// Threads per node: one waits for its answer while the other's request is under way.
+const THREADS_PER_NODE: usize = 2;
+/// Transfers that wait for one thread.
+const QUEUE_MAX: usize = 64;
+
+/// A transfer on its way, and which account it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The account.
+    pub(crate) sender: usize,
+    /// The transfer.
+    pub(crate) signed: SignedPayment,
+}
+
+/// What became of a submission.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    /// The transfer.
+    pub(crate) job: Job,
+    /// Why no node took it.
+    pub(crate) error: Option<CliError>,
+}
+
+/// The threads.
+#[derive(Debug)]
+pub(crate) struct Submitters {
+    queues: Vec<SyncSender<Job>>,
+    next: usize,
+}
+
+impl Submitters {
+    /// Starts the threads for the nodes at `urls`; what happens is told to `done`.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub(crate) fn start(urls: &[String], done: &Sender<Submission>) -> Outcome<Self> {
+        let mut queues = Vec::new();
+        for number in 0..THREADS_PER_NODE * urls.len() {
+            // Each thread begins with another node, and goes to the next when that one is gone.
+            let nodes = urls
+                .iter()
+                .cycle()
+                .skip(number % urls.len())
+                .take(urls.len());
+            let nodes = nodes
+                .map(|url| Rpc::new(url, None))
+                .collect::<Outcome<Vec<_>>>()?;
+            let (queue, jobs) = sync_channel(QUEUE_MAX);
+            let done = done.clone();
+            let thread = thread::Builder::new().name(format!("submit {number}"));
+            thread
+                .spawn(move || serve(&nodes, &jobs, &done))
+                .exit(Exit::Io)?;
+            queues.push(queue);
+        }
+        Ok(Self { queues, next: 0 })
+    }
+
+    /// Passes a transfer to the next thread that has room; gives it back if none has.
+    pub(crate) fn submit(&mut self, mut job: Job) -> Option<Job> {
+        for _ in 0..self.queues.len() {
+            self.next = (self.next + 1) % self.queues.len();
+            let Some(queue) = self.queues.get(self.next) else {
+                return Some(job);
+            };
+            job = match queue.try_send(job) {
+                Ok(()) => return None,
+                Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
+            };
+        }
+        Some(job)
+    }
+}
+
+fn serve(nodes: &[Rpc], jobs: &Receiver<Job>, done: &Sender<Submission>) {
+    for job in jobs {
+        let error = submit(nodes, &job).err();
+        if done.send(Submission { job, error }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Submits to the first node that is there.
+fn submit(nodes: &[Rpc], job: &Job) -> Outcome {
+    let parameters = json!({"transaction": hex(&job.signed.raw.0)});
+    let mut last = CliError::new(Exit::Unreachable, "no node to send to");
+    for node in nodes {
+        match node.typed::<Submitted>("submit", &parameters) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.exit == Exit::Unreachable => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,133 @@
+//! From what stops a node to the exit code and the next step.
+
+use std::io;
+
+use starling_gossip::transport::BindError;
+use starling_ledger::chain::ChainError;
+use starling_ledger::state::StateError;
+use starling_ledger::storage::StorageError;
+use starling_node::core::HaltReason;
+use starling_node::runtime::{LogError, RuntimeError};
+
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Explains why a node stopped, or did not start.
+pub(crate) fn of(error: &RuntimeError) -> CliError {
+    match error {
+        RuntimeError::Chain(error) => chain(error),
+        RuntimeError::Log(error) => log(error),
+        RuntimeError::Bind(BindError::InUse { .. }) => port(error.to_string(), "--listen"),
+        RuntimeError::Http { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            port(error.to_string(), "--http")
+        }
+        RuntimeError::Halted(reason) => halted(reason),
+        _ => CliError::new(Exit::Io, error.to_string()),
+    }
+}
+
+/// Explains an error of the store.
+pub(crate) fn storage(error: &StorageError) -> CliError {
+    let message = error.to_string();
+    match error {
+        StorageError::NoSpace { .. } => CliError::new(Exit::DiskFull, message)
+            .next("make room and start again; nothing that was acknowledged is lost"),
+        StorageError::Corrupt { .. } => CliError::new(Exit::Corrupt, message)
+            .next("move the folder away and start with an empty one: it is fetched again"),
+        StorageError::Locked { .. } => CliError::new(Exit::Locked, message)
+            .next("stop the other node, or name another --data-dir"),
+        StorageError::Schema { .. } => CliError::new(Exit::Config, message),
+        _ => CliError::new(Exit::Io, message),
+    }
+}
+
+fn chain(error: &ChainError) -> CliError {
+    let message = error.to_string();
+    match error {
+        ChainError::Storage(error) | ChainError::State(StateError::Storage(error)) => {
+            storage(error)
+        }
+        ChainError::OtherNetwork { .. } => CliError::new(Exit::WrongNetwork, message)
+            .next("name the genesis of that network, or another --data-dir"),
+        ChainError::Genesis(_) => {
+            CliError::new(Exit::Config, message).next("starling genesis check FILE")
+        }
+        _ => CliError::new(Exit::Corrupt, message),
+    }
+}
+
+fn log(error: &LogError) -> CliError {
+    let message = error.to_string();
+    match error {
+        LogError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            CliError::new(Exit::DiskFull, message)
+        }
+        LogError::Io { .. } => CliError::new(Exit::Io, message),
+        LogError::Log { .. } => CliError::new(Exit::Corrupt, message),
+        LogError::OtherKey { .. } => CliError::new(Exit::SignGuard, message)
+            .next("use the folder of this key, or an empty one"),
+        LogError::Guard { .. } => CliError::new(Exit::SignGuard, message)
+            .next("restore the guard; without it this validator may sign twice and lose its stake"),
+        _ => CliError::new(Exit::Failure, message),
+    }
+}
+
+fn halted(reason: &HaltReason) -> CliError {
+    let message = reason.to_string();
+    match reason {
+        HaltReason::Divergence { .. } => CliError::new(Exit::Divergence, message)
+            .next("keep the folder as evidence, and compare versions with other operators"),
+        HaltReason::Storage { .. } => CliError::new(storage_exit(&message), message),
+        _ => CliError::new(Exit::Failure, message),
+    }
+}
+
+/// The store's reason comes as a text; the words are those of [`StorageError`].
+fn storage_exit(message: &str) -> Exit {
+    if message.contains("no space left") {
+        Exit::DiskFull
+    } else if message.contains("corrupt data") {
+        Exit::Corrupt
+    } else {
+        Exit::Io
+    }
+}
+
+fn port(message: String, flag: &str) -> CliError {
+    CliError::new(Exit::PortInUse, message).next(format!("choose another with {flag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use starling_ledger::hash::Hash;
+    use starling_ledger::storage::StorageOperation;
+
+    use super::*;
+
+    #[test]
+    fn each_way_to_stop_has_its_code() {
+        let full = StorageError::NoSpace {
+            operation: StorageOperation::Write,
+            reason: String::new(),
+        };
+        let stop = HaltReason::Storage {
+            reason: full.to_string(),
+        };
+        assert_eq!(halted(&stop).exit, Exit::DiskFull);
+        assert_eq!(storage(&full).exit, Exit::DiskFull);
+        let other = ChainError::OtherNetwork {
+            stored: Hash([1; 32]),
+            given: Hash([2; 32]),
+        };
+        assert_eq!(of(&RuntimeError::Chain(other)).exit, Exit::WrongNetwork);
+        let address = "127.0.0.1:7100".parse().unwrap();
+        let source = io::Error::from(io::ErrorKind::AddrInUse);
+        let http = RuntimeError::Http { address, source };
+        assert_eq!(of(&http).exit, Exit::PortInUse);
+        let diverged = HaltReason::Divergence {
+            height: 5,
+            reason: String::new(),
+        };
+        assert_eq!(of(&RuntimeError::Halted(diverged)).exit, Exit::Divergence);
+    }
+}
