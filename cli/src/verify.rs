@@ -157,3 +157,140 @@ fn lied(reason: impl Display) -> CliError {
     CliError::new(Exit::Verification, message)
         .next("ask another node with --node, and tell the operator of this one")
 }
+
+#[cfg(test)]
+mod tests {
+    use starling_ledger::block::Block;
+    use starling_ledger::certificate::CommitSignature;
+    use starling_ledger::codec::encode;
+    use starling_ledger::genesis::local_consensus_key;
+    use starling_ledger::hash::Hash;
+    use starling_ledger::keys::{SecretKey, Signer as _};
+    use starling_ledger::merkle::prove;
+
+    use super::*;
+    use crate::key_file::hex;
+    use crate::payment::{Payment, SignedPayment};
+
+    fn payment(genesis: &Genesis) -> SignedPayment {
+        let payment = Payment {
+            to: AccountId([7; 32]),
+            amount: 1,
+            nonce: 0,
+            fee: 1_000,
+            expires_at_ms: 9,
+            memo: String::new(),
+        };
+        payment.sign(&genesis.hash(), &SecretKey::local("alice"))
+    }
+
+    /// A block with one payment, signed by the first `signers` validators, as a node would tell it.
+    fn told(genesis: &Genesis, signers: usize) -> reply::Transaction {
+        let raw = payment(genesis).raw;
+        let set = genesis.validator_set().unwrap();
+        let header = BlockHeader {
+            version: 1,
+            upgrade_signal: 1,
+            genesis: genesis.hash(),
+            height: 1,
+            round: 0,
+            parent: starling_ledger::block::BlockHash(genesis.hash()),
+            time_ms: 5,
+            proposer: genesis.validators[0].account,
+            transaction_root: Block::transaction_root(std::slice::from_ref(&raw)),
+            transaction_count: 1,
+            state_root: Hash::ZERO,
+            validators_hash: set.hash(),
+            next_validators_hash: set.hash(),
+            evidence_root: Hash::ZERO,
+            evidence_count: 0,
+            parent_certificate_hash: Hash::ZERO,
+        };
+        let mut certificate = CommitCertificate {
+            height: 1,
+            round: 0,
+            block: header.hash(),
+            signatures: Vec::new(),
+        };
+        let keys: Vec<_> = (1..=4)
+            .map(|n| local_consensus_key(&format!("n{n}")))
+            .collect();
+        for index in (0..).take(signers) {
+            let vote = certificate.precommit(&set, index).unwrap();
+            let mut keys = keys.iter();
+            let key = keys.find(|key| key.public_key() == vote.validator).unwrap();
+            certificate.signatures.push(CommitSignature {
+                validator: index,
+                signature: vote.sign(&genesis.hash(), key).signature,
+            });
+        }
+        reply::Transaction {
+            status: "final".to_owned(),
+            height: Some(1),
+            index: Some(0),
+            header: Some(hex(&encode(&header))),
+            certificate: Some(hex(&encode(&certificate))),
+            proof: Some(hex(&encode(&prove(&[raw.wire_id().0], 0).unwrap()))),
+            raw: Some(hex(&raw.0)),
+        }
+    }
+
+    #[test]
+    fn believes_a_transaction_that_three_of_four_signed() {
+        let genesis = Genesis::local("local", 1, 4);
+        let id = payment(&genesis).id;
+        let header = Verifier::new(&genesis)
+            .transaction(&id, &told(&genesis, 3))
+            .unwrap();
+        assert_eq!(
+            (header.signed, header.total, header.header.height),
+            (3, 4, 1)
+        );
+    }
+
+    #[test]
+    fn believes_no_lie() {
+        let genesis = Genesis::local("local", 1, 4);
+        let other = Genesis::local("other", 1, 4);
+        let id = payment(&genesis).id;
+        let check = |genesis: &Genesis, told: &reply::Transaction| {
+            let result = Verifier::new(genesis).transaction(&id, told);
+            result.map(|_| ()).unwrap_err().exit
+        };
+        assert_eq!(check(&genesis, &told(&genesis, 2)), Exit::Verification);
+        assert_eq!(check(&other, &told(&genesis, 4)), Exit::Verification);
+        let good = told(&genesis, 4);
+        for lie in [
+            reply::Transaction {
+                height: Some(2),
+                ..good.clone()
+            },
+            reply::Transaction {
+                proof: None,
+                ..good.clone()
+            },
+            reply::Transaction {
+                header: Some("zz".to_owned()),
+                ..good.clone()
+            },
+            reply::Transaction {
+                raw: Some("00".to_owned()),
+                ..good
+            },
+        ] {
+            assert_eq!(check(&genesis, &lie), Exit::Verification);
+        }
+    }
+
+    #[test]
+    fn hex_of_odd_length_signs_or_nothing_is_refused() {
+        for text in ["", "a", "zz", "+1", "\u{e9}1"] {
+            assert_eq!(
+                unhex("x", text).unwrap_err().exit,
+                Exit::Verification,
+                "{text}"
+            );
+        }
+        assert_eq!(unhex("x", "00fF").unwrap(), [0, 255]);
+    }
+}

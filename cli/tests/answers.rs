@@ -1,0 +1,295 @@
+//! What the commands make of a node's answers; the node is a script.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::{Value, json};
+use starling_ledger::genesis::Genesis;
+
+/// Results by method; an `Err` is a JSON-RPC error.
+type Script = BTreeMap<&'static str, Result<Value, Value>>;
+
+/// Serves a script on a free port, for as long as the test runs.
+fn serve(script: Script) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let script = Arc::new(script);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let script = Arc::clone(&script);
+            thread::spawn(move || answer(stream, &script));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn answer(stream: TcpStream, script: &Script) {
+    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+    let mut first = String::new();
+    reader.read_line(&mut first).expect("a request");
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a header");
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    let (status, reply) = if first.starts_with("POST /rpc ") {
+        let request: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(request["jsonrpc"], "2.0");
+        let method = request["method"].as_str().expect("a method");
+        let reply = match script.get(method) {
+            Some(Ok(result)) => json!({"jsonrpc": "2.0", "id": 1, "result": result}),
+            Some(Err(error)) => json!({"jsonrpc": "2.0", "id": 1, "error": error}),
+            None => json!({"jsonrpc": "2.0", "id": 1,
+                           "error": {"code": -32601, "message": "no such method"}}),
+        };
+        ("200 OK", reply.to_string())
+    } else {
+        ("404 Not Found", String::new())
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        reply.len()
+    );
+    // A client that was killed no longer reads.
+    let _ = (&stream).write_all(format!("{head}{reply}").as_bytes());
+}
+
+fn genesis() -> Genesis {
+    Genesis::local("local", 1, 4)
+}
+
+fn status(halted: bool) -> Value {
+    let validator = |number: u16, present: bool| {
+        json!({"account": "x", "name": format!("n{number}"), "power": 100, "present": present,
+               "silent_since_ms": (!present).then_some(50_527_000)})
+    };
+    json!({
+        "version": "0.1.0", "network": "local", "kind": "local",
+        "genesis": genesis().hash().to_string(), "symbol": "STAR", "decimals": 6,
+        "node": {"id": "ab", "listen": "127.0.0.1:1", "validator": null},
+        "height": 55, "head": "ef", "head_time_ms": 5, "state_root": "cd", "peers": 3,
+        "consensus": {
+            "halted": halted,
+            "halted_since_ms": halted.then_some(50_527_000),
+            "validators": [
+                validator(1, true), validator(2, !halted),
+                validator(3, !halted), validator(4, true),
+            ],
+        },
+    })
+}
+
+/// An account of the genesis, before block 1.
+fn account(nonce: u64) -> Value {
+    json!({"nonce": nonce, "next_nonce": nonce, "balance_base": 1_000_000_000_000_u64,
+           "exists": true, "height": 0, "proof": ""})
+}
+
+fn script(halted: bool) -> Script {
+    let raw = json!({"raw": hex(&starling_ledger::codec::encode(&genesis()))});
+    BTreeMap::from([
+        ("status", Ok(status(halted))),
+        ("account", Ok(account(0))),
+        ("genesis", Ok(raw)),
+        ("transaction", Ok(json!({"status": "pending"}))),
+        ("validators", Ok(json!({"validators": []}))),
+        (
+            "peers",
+            Ok(json!({"peers": [{"id": "ab", "address": "127.0.0.1:2"}]})),
+        ),
+    ])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs a command against a script; returns exit code, envelope and stderr.
+fn run(script: Script, arguments: &[&str]) -> (i32, Value, String) {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let file = home.path().join("genesis.toml");
+    std::fs::write(&file, genesis().to_toml()).expect("a genesis");
+    let url = serve(script);
+    let output = Command::new(env!("CARGO_BIN_EXE_starling"))
+        .args(arguments)
+        .args(["--json", "--node", &url])
+        .env_clear()
+        .env("HOME", home.path())
+        .current_dir(home.path())
+        .output()
+        .expect("the binary starts");
+    let envelope = serde_json::from_slice(&output.stdout).expect("one envelope");
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    (output.status.code().expect("a code"), envelope, stderr)
+}
+
+#[test]
+fn status_ends_with_6_when_the_network_stands_still() {
+    let (code, envelope, _) = run(script(false), &["status"]);
+    assert_eq!((code, &envelope["data"]["height"]), (0, &json!(55)));
+    let (code, envelope, _) = run(script(true), &["status"]);
+    assert_eq!((code, &envelope["data"]["height"]), (6, &json!(55)));
+}
+
+#[test]
+fn validators_and_peers_hand_the_answer_through() {
+    let (code, envelope, _) = run(script(false), &["validators"]);
+    assert_eq!((code, &envelope["data"]), (0, &json!({"validators": []})));
+    let (code, envelope, _) = run(script(false), &["peers"]);
+    assert_eq!(
+        (code, &envelope["data"]["peers"][0]["id"]),
+        (0, &json!("ab"))
+    );
+}
+
+#[test]
+fn rejected_payment_ends_with_4_and_the_nodes_reason() {
+    let mut script = script(false);
+    let refusal = json!({"code": -32001, "message": "rejected",
+                         "data": {"code": "funds", "reason": "alice has too little"}});
+    script.insert("submit", Err(refusal));
+    let (code, envelope, stderr) = run(script, &["send", "alice", "bob", "25"]);
+    assert_eq!(code, 4, "{envelope}");
+    assert_eq!(envelope["error"]["code"], "funds");
+    assert_eq!(
+        envelope["error"]["message"],
+        "rejected: alice has too little"
+    );
+    assert!(
+        stderr.starts_with("transaction "),
+        "the id comes first: {stderr}"
+    );
+}
+
+/// A payment that the node takes and no block includes; its nonce, and so its id, is known.
+fn waiting(halted: bool) -> Script {
+    let mut script = script(halted);
+    script.insert("submit", Ok(json!({"id": "?", "status": "accepted"})));
+    script
+}
+
+#[test]
+fn node_that_takes_another_transaction_lied() {
+    let (code, envelope, _) = run(waiting(false), &["send", "alice", "bob", "25"]);
+    assert_eq!(
+        (code, &envelope["error"]["code"]),
+        (9, &json!("verification"))
+    );
+}
+
+#[test]
+fn repeat_under_one_id_asks_before_it_submits() {
+    // The first try is refused after it was written down; the repeat finds it pending.
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let url = serve(waiting(false));
+    let halted = serve(waiting(true));
+    let send = |url: &str, amount: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_starling"))
+            .args([
+                "send",
+                "alice",
+                "bob",
+                amount,
+                "--id",
+                "rent",
+                "--timeout",
+                "300ms",
+            ])
+            .args(["--json", "--node", url])
+            .env_clear()
+            .env("HOME", home.path())
+            .output()
+            .expect("the binary starts");
+        let envelope: Value = serde_json::from_slice(&output.stdout).expect("one envelope");
+        let id = String::from_utf8(output.stderr).expect("UTF-8");
+        (
+            output.status.code(),
+            envelope,
+            id.lines().next().unwrap_or_default().to_owned(),
+        )
+    };
+    let (code, _, first) = send(&url, "5");
+    assert_eq!(code, Some(9));
+    let (code, envelope, second) = send(&url, "5");
+    assert_eq!(code, Some(5), "{envelope}");
+    assert_eq!(envelope["error"]["code"], "not_final");
+    assert_eq!(first, second, "the same transaction");
+    let (code, envelope, third) = send(&halted, "5");
+    assert_eq!(code, Some(6), "{envelope}");
+    let message = envelope["error"]["message"].as_str().expect("words");
+    let words = "NETWORK HALTED since 14:02:07 UTC (50.0 % of voting power; silent: n2, n3)";
+    assert!(message.contains(words), "{message}");
+    assert_eq!(first, third);
+    let (code, envelope, _) = send(&url, "6");
+    assert_eq!(code, Some(2), "another meaning: {envelope}");
+}
+
+#[test]
+fn account_is_verified_against_the_genesis_or_said_not_to_be() {
+    let (code, envelope, _) = run(script(false), &["account", "show", "alice"]);
+    assert_eq!((code, &envelope["data"]["verified"]), (0, &json!(false)));
+    let verify = ["account", "show", "alice", "--genesis", "genesis.toml"];
+    let (code, envelope, _) = run(script(false), &verify);
+    assert_eq!((code, &envelope["data"]["verified"]), (0, &json!(true)));
+    let mut lies = script(false);
+    lies.insert("account", Ok(account(7)));
+    let (code, envelope, _) = run(lies, &verify);
+    assert_eq!(
+        (code, &envelope["error"]["code"]),
+        (9, &json!("verification"))
+    );
+}
+
+#[test]
+fn genesis_of_another_network_ends_with_7() {
+    let mut other = script(false);
+    let mut told = status(false);
+    told["genesis"] = json!("11".repeat(32));
+    other.insert("status", Ok(told));
+    let arguments = ["account", "show", "alice", "--genesis", "genesis.toml"];
+    let (code, envelope, _) = run(other, &arguments);
+    assert_eq!(
+        (code, &envelope["error"]["code"]),
+        (7, &json!("wrong_network"))
+    );
+}
+
+#[test]
+fn unclear_answers_are_failures_and_no_panics() {
+    for answer in [
+        json!(null),
+        json!([]),
+        json!({"height": "x"}),
+        json!({"version": 1}),
+    ] {
+        let script = BTreeMap::from([("status", Ok(answer))]);
+        let (code, envelope, _) = run(script, &["status"]);
+        assert_eq!((code, &envelope["error"]["code"]), (1, &json!("protocol")));
+    }
+    let (code, envelope, _) = run(BTreeMap::new(), &["status"]);
+    assert_eq!(code, 1, "{envelope}");
+}
+
+#[test]
+fn transaction_that_is_not_final_has_no_receipt() {
+    let id = "22".repeat(32);
+    let (code, envelope, _) = run(script(false), &["tx", "show", &id]);
+    assert_eq!((code, &envelope["data"]["status"]), (0, &json!("pending")));
+    let (code, _, _) = run(script(false), &["tx", "show", &id, "--receipt"]);
+    assert_eq!(code, 5);
+    let (code, _, _) = run(script(false), &["tx", "show", "nonsense"]);
+    assert_eq!(code, 2);
+}

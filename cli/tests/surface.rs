@@ -1,0 +1,256 @@
+//! What scripts rely on: envelopes on stdout, exit codes, private files. No node is needed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A home of its own for each test.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_starling"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.path())
+            .current_dir(self.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs with `--json`; stdout has to be one envelope whose exit code is the process's own.
+    fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let code = output.status.code().expect("an exit code");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+        let envelope: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(envelope["v"], 1);
+        if envelope["ok"] == false {
+            assert_eq!(envelope["error"]["exit"], code, "{envelope}");
+            assert!(envelope["error"]["code"].is_string(), "{envelope}");
+            assert!(envelope["error"]["message"].is_string(), "{envelope}");
+        }
+        (code, envelope)
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_are_no_errors() {
+    let home = Home::new();
+    let help = home.run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let text = String::from_utf8(help.stdout).expect("UTF-8");
+    assert!(
+        text.contains("Examples:") && text.contains("Exit codes: 0 "),
+        "{text}"
+    );
+    let version = home.run(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert!(version.stdout.starts_with(b"starling "));
+}
+
+#[test]
+fn wrong_command_lines_are_usage_errors_in_words_and_in_json() {
+    let home = Home::new();
+    for arguments in [
+        &["sned"][..],
+        &["send", "alice"],
+        &["block", "--colour"],
+        &[],
+    ] {
+        let (code, envelope) = home.json(arguments);
+        assert_eq!(
+            (code, &envelope["ok"]),
+            (2, &Value::Bool(false)),
+            "{arguments:?}"
+        );
+        let plain = home.run(arguments);
+        assert_eq!(plain.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            plain.stdout.is_empty() && !plain.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn commands_for_a_node_say_that_there_is_none() {
+    let home = Home::new();
+    for arguments in [
+        &["status"][..],
+        &["account", "show", "alice"],
+        &["block"],
+        &["validators"],
+        &["peers"],
+        &["send", "alice", "bob", "1"],
+        &["tx", "show", &"0".repeat(64)],
+        &["load"],
+        &["testnet", "status"],
+        &["testnet", "kill", "n1"],
+        &["testnet", "stop"],
+    ] {
+        let (code, envelope) = home.json(arguments);
+        assert_eq!(code, 3, "{arguments:?}: {envelope}");
+        let next = envelope["error"]["next"].as_str().expect("what to do next");
+        assert!(
+            next.contains("starling testnet up"),
+            "{arguments:?}: {next}"
+        );
+    }
+    let (code, _) = home.json(&["status", "--node", "http://127.0.0.1:1"]);
+    assert_eq!(code, 3);
+    let (code, _) = home.json(&["status", "--node", "https://example.org/x"]);
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn keys_are_made_once_kept_private_and_listed() {
+    let home = Home::new();
+    let (code, made) = home.json(&["key", "new", "carol"]);
+    assert_eq!(code, 0, "{made}");
+    let address = made["data"]["address"].as_str().expect("an address");
+    assert!(address.starts_with("starlocal1"));
+    let file = home.path().join(".local/share/starling/keys/carol.toml");
+    let mode = fs::metadata(&file)
+        .expect("the key file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!made.to_string().contains("secret"));
+    let (code, again) = home.json(&["key", "new", "carol"]);
+    assert_eq!((code, &again["error"]["code"]), (8, &Value::from("key")));
+    let (_, shown) = home.json(&["key", "show", "carol"]);
+    assert_eq!(shown["data"]["address"], address);
+    let (_, list) = home.json(&["key", "list"]);
+    let names: Vec<_> = list["data"]["keys"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|key| (key["name"].as_str().unwrap_or("?"), key["public"] == true))
+        .collect();
+    assert_eq!(names, [("carol", false), ("alice", true), ("bob", true)]);
+    let plain = home.run(&["key", "list"]);
+    let text = String::from_utf8(plain.stdout).expect("UTF-8");
+    assert!(text.contains("(key is public)"), "{text}");
+}
+
+#[test]
+fn keys_that_could_be_mistaken_are_refused() {
+    let home = Home::new();
+    for name in ["alice", "n1"] {
+        let (code, envelope) = home.json(&["key", "new", name]);
+        assert_eq!(code, 8, "{envelope}");
+    }
+    let (code, _) = home.json(&["key", "new", "../carol"]);
+    assert_eq!(code, 2);
+    let (code, envelope) = home.json(&["key", "new", "carol", "--network", "main"]);
+    assert_eq!(code, 8);
+    let message = envelope["error"]["message"].as_str().expect("words");
+    assert!(message.contains("encrypted"), "{message}");
+    let (code, _) = home.json(&["key", "show", "nobody"]);
+    assert_eq!(code, 8);
+}
+
+#[test]
+fn genesis_is_made_checked_and_hashed() {
+    let home = Home::new();
+    let arguments = ["genesis", "new", "--validators", "7", "--output", "g.toml"];
+    let (code, made) = home.json(&arguments);
+    assert_eq!(code, 0, "{made}");
+    let (_, checked) = home.json(&["genesis", "check", "g.toml"]);
+    assert_eq!(checked["data"]["validators"], 7);
+    let (_, hash) = home.json(&["genesis", "hash", "g.toml"]);
+    assert_eq!(hash["data"]["hash"], made["data"]["hash"]);
+    assert_eq!(checked["data"]["hash"], made["data"]["hash"]);
+    let (code, _) = home.json(&arguments);
+    assert_eq!(code, 2, "a genesis is never overwritten");
+    let text = fs::read_to_string(home.path().join("g.toml")).expect("the genesis");
+    fs::write(
+        home.path().join("bad.toml"),
+        format!("surprise = 1\n{text}"),
+    )
+    .expect("a file");
+    let (code, envelope) = home.json(&["genesis", "check", "bad.toml"]);
+    assert_eq!(code, 78);
+    assert!(envelope.to_string().contains("surprise"), "{envelope}");
+    let (code, _) = home.json(&["genesis", "check", "missing.toml"]);
+    assert_eq!(code, 78);
+    let (code, printed) = home.json(&["genesis", "new"]);
+    assert_eq!(code, 0);
+    assert!(printed["data"]["toml"].is_string());
+}
+
+#[test]
+fn node_refuses_what_is_wrong_with_its_config() {
+    let home = Home::new();
+    let write = |text: &str| fs::write(home.path().join("node.toml"), text).expect("a file");
+    let run = || home.json(&["node", "run", "--config", "node.toml"]);
+    write("lisen = \"127.0.0.1:1\"\n");
+    let (code, envelope) = run();
+    assert_eq!(code, 78);
+    assert_eq!(envelope["error"]["next"], "did you mean `listen`?");
+    write("data_dir = \"data\"\n");
+    assert_eq!(run().0, 78, "a node needs a genesis");
+    write("genesis = \"missing.toml\"\ndata_dir = \"data\"\n");
+    assert_eq!(run().0, 78);
+    let (code, _) = home.json(&["node", "run", "--config", "missing.toml"]);
+    assert_eq!(code, 78);
+    assert!(!home.path().join("data").exists(), "nothing was written");
+}
+
+#[test]
+fn reader_that_goes_away_is_no_error() {
+    let home = Home::new();
+    let mut child = home
+        .command(&["genesis", "new", "--validators", "64"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn quiet_prints_the_result_and_nothing_else() {
+    let home = Home::new();
+    let output = home.run(&["key", "new", "carol", "--quiet"]);
+    assert!(output.stderr.is_empty());
+    assert_eq!(
+        String::from_utf8(output.stdout)
+            .expect("UTF-8")
+            .lines()
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn testnet_that_does_not_exist_is_not_removed() {
+    let home = Home::new();
+    let (code, _) = home.json(&["testnet", "clean", "--yes"]);
+    assert_eq!(code, 2);
+    let (code, _) = home.json(&["testnet", "up", "--validators", "65"]);
+    assert_eq!(code, 2);
+    let (code, _) = home.json(&["testnet", "status", "--testnet", "../x"]);
+    assert_eq!(code, 2);
+}
