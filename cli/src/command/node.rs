@@ -37,6 +37,9 @@ One peer's address is enough to join. Flags win over the environment (STARLING_L
 STARLING_HTTP, STARLING_LOG, STARLING_DATA_DIR), and that over the config file. Keys of the file:
 data_dir, genesis, listen, http, peers, validator_key, node_key, log; paths are relative to it.";
 
+/// One line per block: the agreement engine's own remarks begin at debug.
+const DEFAULT_LOG: &str = "info,arc_malachitebft_core_consensus=warn";
+
 /// `starling node …`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -205,7 +208,13 @@ fn node_key(named: Option<&Path>, data_dir: &Path) -> Outcome<SecretKey> {
 fn log_to_stderr(context: &Context, filter: Option<&str>) -> Outcome {
     let default = match (context.global.quiet, context.global.verbose) {
         (true, _) => "error",
-        (_, 0) => filter.unwrap_or("info"),
+        (_, 0) => filter.map_or(DEFAULT_LOG, |filter| {
+            if filter == "info" {
+                DEFAULT_LOG
+            } else {
+                filter
+            }
+        }),
         (_, 1) => "debug",
         _ => "trace",
     };
