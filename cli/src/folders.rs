@@ -64,8 +64,10 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Outcome {
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
-        path.parent()
-            .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     write().on("write", path)
 }

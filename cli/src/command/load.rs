@@ -44,6 +44,8 @@ const DRAIN: Duration = Duration::from_secs(60);
 const LIFETIME_MS: u64 = 600_000;
 /// Most transfers of alice under way while she funds: what a mempool holds back.
 const FUNDING_BATCH: usize = 32;
+/// Most missing transfers that are named.
+const MISSING_SHOWN_MAX: usize = 5;
 /// How long a turn of the loop waits for a block at most.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -126,6 +128,9 @@ pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
     let drain = context.global.timeout.unwrap_or(DRAIN);
     run.go((&node, &network), (count, args.rate), drain)?;
     let blocks = run.follower.height() - height_before;
+    for id in run.under_way.keys().take(MISSING_SHOWN_MAX) {
+        context.output.note(&format!("missing: transaction {id}"));
+    }
     report(context, &run.tally, run.under_way.len(), blocks)
 }
 
