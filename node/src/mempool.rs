@@ -64,6 +64,7 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 struct Queue {
     next: Nonce,
+    balance: Amount,
     waiting: BTreeMap<Nonce, Arc<VerifiedTransaction>>,
 }
 
@@ -76,7 +77,7 @@ pub struct Mempool {
     by_wire_id: BTreeMap<WireId, (AccountId, Nonce)>,
     /// The tail of each queue by fee rate: the cheapest tail is what a full pool lets go first.
     tails: BTreeSet<(FeeRate, AccountId)>,
-    /// The accounts whose next transaction waits.
+    /// The accounts whose next transaction waits and can be paid.
     ready: BTreeSet<AccountId>,
     size_bytes: usize,
 }
@@ -155,7 +156,7 @@ impl Mempool {
         self.make_room(&transaction)?;
         self.untail(&sender);
         let queue = self.queues.entry(sender).or_default();
-        queue.next = account.nonce;
+        (queue.next, queue.balance) = (account.nonce, account.balance);
         let replaced = queue.waiting.insert(nonce, Arc::clone(&transaction));
         if let Some(replaced) = replaced {
             self.forget(&replaced);
@@ -233,28 +234,24 @@ impl Mempool {
         self.retail(account);
     }
 
-    /// Takes over what a block changed: drops what it included, what became invalid, and what expired.
-    pub fn apply_block(&mut self, touched: &[(AccountId, Account)], time_ms: u64) {
+    /// Takes over what a block changed: drops what it included.
+    ///
+    /// What its sender cannot afford any more is held back until it can, or until it expires: who was
+    /// told that a transaction waits is never told less without a reason.
+    pub fn apply_block(&mut self, touched: &[(AccountId, Account)]) {
         for (id, account) in touched {
             if !self.queues.contains_key(id) {
                 continue;
             }
             self.untail(id);
-            let mut gone = Vec::new();
+            let mut gone = BTreeMap::new();
             if let Some(queue) = self.queues.get_mut(id) {
-                queue.next = account.nonce;
+                (queue.next, queue.balance) = (account.nonce, account.balance);
                 let kept = queue.waiting.split_off(&account.nonce);
-                gone.extend(std::mem::replace(&mut queue.waiting, kept).into_values());
-                queue.waiting.retain(|_, waiting| {
-                    let affordable = cost(waiting) <= u128::from(account.balance);
-                    let keep = affordable && waiting.body().expires_at_ms >= time_ms;
-                    if !keep {
-                        gone.push(Arc::clone(waiting));
-                    }
-                    keep
-                });
+                gone = std::mem::replace(&mut queue.waiting, kept);
             }
-            gone.iter().for_each(|transaction| self.forget(transaction));
+            gone.values()
+                .for_each(|transaction| self.forget(transaction));
             self.retail(id);
         }
     }
@@ -360,7 +357,8 @@ impl Mempool {
             return;
         };
         self.tails.insert((fee_rate(tail), *account));
-        if queue.waiting.contains_key(&queue.next) {
+        let head = queue.waiting.get(&queue.next);
+        if head.is_some_and(|head| cost(head) <= u128::from(queue.balance)) {
             self.ready.insert(*account);
         }
     }

@@ -15,7 +15,7 @@ use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, FinalBlock};
 use starling_ledger::certificate::{CertificateError, CommitCertificate};
 use starling_ledger::codec::{CodecError, decode, encode};
 use starling_ledger::execution::{
-    BlockError, BlockLimits, BlockPlan, Checks, Executed, Tip, build, execute,
+    ApplyError, BlockError, BlockLimits, BlockPlan, Checks, Executed, Tip, build, execute,
 };
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::SignatureScheme;
@@ -96,7 +96,7 @@ pub enum WorkResult {
         built: Result<Box<ExecutedBlock>, BlockError>,
         /// The round it was built for.
         round: Round,
-        /// Candidates that did not apply.
+        /// Candidates that did not apply, and will not later.
         skipped: Vec<WireId>,
     },
     /// Of [`Work::ExecuteBlock`].
@@ -318,6 +318,12 @@ impl Worker {
     }
 }
 
+/// The candidates that will not apply later either.
+fn hopeless(skipped: &[(WireId, ApplyError)]) -> Vec<WireId> {
+    let hopeless = skipped.iter().filter(|(_, error)| !error.may_pass());
+    hopeless.map(|(wire_id, _)| *wire_id).collect()
+}
+
 fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
     let BlockInputs {
         round,
@@ -335,7 +341,7 @@ fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
     };
     match build(tip, plan) {
         Ok(built) => WorkResult::Built {
-            skipped: built.skipped.iter().map(|(wire_id, _)| *wire_id).collect(),
+            skipped: hopeless(&built.skipped),
             built: Ok(Box::new(ExecutedBlock::new(built.block, built.executed))),
             round,
         },

@@ -76,6 +76,16 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Says whether the same transaction may apply later, when its sender has more funds or an earlier
+    /// nonce was used.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Funds { .. } => true,
+            Self::Nonce { expected, found } => *found > *expected,
+            _ => false,
+        }
+    }
+
     /// Returns a stable name for programs.
     pub const fn code(&self) -> &'static str {
         match self {

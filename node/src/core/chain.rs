@@ -154,7 +154,7 @@ impl Core {
             event,
         });
         let touched = &block.executed.touched;
-        self.mempool.apply_block(touched, header.time_ms);
+        self.mempool.apply_block(touched);
         self.mempool.expire(header.time_ms);
         self.recent.extend(header.height, touched);
         self.out.push(Action::Commit { block, certificate });

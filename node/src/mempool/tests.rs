@@ -126,8 +126,9 @@ fn a_full_pool_lets_the_cheapest_tail_go_for_a_better_one() {
 }
 
 #[test]
-fn a_block_drops_what_it_included_and_what_became_too_dear() {
+fn a_block_drops_what_it_included_and_holds_back_what_became_too_dear() {
     let mut pool = pool(10);
+    let alice = sender("alice");
     for nonce in 0..3 {
         pool.insert(
             payment("alice", nonce, 10 + nonce * 10),
@@ -136,10 +137,15 @@ fn a_block_drops_what_it_included_and_what_became_too_dear() {
         )
         .unwrap();
     }
-    pool.apply_block(&[(sender("alice"), account(1, 25))], 0);
-    assert_eq!(blocks_worth(&pool), [(sender("alice"), 1)]);
-    assert_eq!(pool.count(), 1);
-    pool.apply_block(&[(sender("alice"), account(2, 25))], 0);
+    pool.apply_block(&[(alice, account(1, 20))]);
+    assert_eq!(
+        (pool.count(), pool.has_ready()),
+        (2, false),
+        "21 are needed"
+    );
+    pool.apply_block(&[(alice, account(1, 21))]);
+    assert_eq!(blocks_worth(&pool), [(alice, 1), (alice, 2)]);
+    pool.apply_block(&[(alice, account(3, 21))]);
     assert_eq!(
         (pool.count(), pool.size_bytes(), pool.has_ready()),
         (0, 0, false)
