@@ -108,8 +108,9 @@ pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
     };
     let urls = urls(&node)?;
     let fee = fee(&node, &network)?;
-    let mut senders = Senders::new(args.accounts, network.genesis_hash, fee, LIFETIME_MS);
-    let each = (fee + AMOUNT) * (count / u64::from(args.accounts) + 2);
+    let accounts = (args.accounts, count);
+    let mut senders = Senders::new(accounts, network.genesis_hash, fee, LIFETIME_MS);
+    let each = (fee + AMOUNT) * Senders::share(args.accounts, count);
     fund(context, (&node, &network), &mut senders, each)?;
     for sender in senders.iter_mut() {
         sender.nonce = ask(&node, &network, &sender.account)?.next_nonce;

@@ -31,8 +31,10 @@ pub(crate) fn run(context: &Context, _: &ValidatorsArgs) -> Outcome {
     let names = context.names(&network)?;
     let validators = &node.status.consensus.validators;
     let total: u64 = validators.iter().map(|validator| validator.power).sum();
-    let mut lines: Vec<_> = validators
-        .iter()
+    let mut shown: Vec<_> = validators.iter().collect();
+    shown.sort_by_key(|validator| &validator.name);
+    let mut lines: Vec<_> = shown
+        .into_iter()
         .map(|validator| {
             let name = match &validator.name {
                 Some(name) => name.clone(),

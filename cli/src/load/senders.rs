@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! An account has at most [`IN_FLIGHT_MAX`] transfers that are not final, so that its nonces stay within
-//! the gap that nodes hold back.
+//! the gap that nodes hold back, and sends no more than it was funded for: a node takes in what the sender
+//! can pay by itself, and lets go of what is no longer covered when its turn comes.
 
 use std::collections::VecDeque;
 
@@ -28,6 +29,7 @@ pub(crate) struct Sender {
     /// The nonce of its next transfer.
     pub(crate) nonce: Nonce,
     in_flight: usize,
+    left: u64,
     is_stuck: bool,
 }
 
@@ -42,8 +44,14 @@ pub(crate) struct Senders {
 }
 
 impl Senders {
-    /// Derives `count` accounts with public keys, for the local network of `genesis`.
-    pub(crate) fn new(count: u16, genesis: Hash, fee: Amount, lifetime_ms: u64) -> Self {
+    /// Derives `count` accounts with public keys that share `transfers`, for the local network of `genesis`.
+    pub(crate) fn new(
+        (count, transfers): (u16, u64),
+        genesis: Hash,
+        fee: Amount,
+        lifetime_ms: u64,
+    ) -> Self {
+        let share = Self::share(count, transfers);
         let senders = (0..count).map(|number| {
             let key = SecretKey::local(&format!("load {number}"));
             Sender {
@@ -51,6 +59,7 @@ impl Senders {
                 key,
                 nonce: 0,
                 in_flight: 0,
+                left: share,
                 is_stuck: false,
             }
         });
@@ -63,6 +72,12 @@ impl Senders {
         }
     }
 
+    /// Returns how many transfers each account is funded for: quick ones take turns of slow ones, so twice
+    /// an equal share.
+    pub(crate) fn share(count: u16, transfers: u64) -> u64 {
+        transfers.div_ceil(u64::from(count.max(1))) * 2
+    }
+
     /// Returns the accounts.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Sender> {
         self.senders.iter_mut()
@@ -70,7 +85,9 @@ impl Senders {
 
     /// Signs the next transfer of the next account that may have one; `None` if none may now.
     pub(crate) fn next(&mut self, now_ms: u64) -> Option<(usize, SignedPayment)> {
-        let ready = |sender: &Sender| sender.in_flight < IN_FLIGHT_MAX && !sender.is_stuck;
+        let ready = |sender: &Sender| {
+            sender.in_flight < IN_FLIGHT_MAX && sender.left > 0 && !sender.is_stuck
+        };
         let turn = self
             .turns
             .iter()
@@ -88,6 +105,7 @@ impl Senders {
             memo: String::new(),
         };
         sender.nonce += 1;
+        sender.left -= 1;
         sender.in_flight += 1;
         Some((index, payment.sign(&self.genesis, &sender.key)))
     }
@@ -126,7 +144,7 @@ mod tests {
     use super::*;
 
     fn senders(count: u16) -> Senders {
-        Senders::new(count, Hash([1; 32]), 1_000, 60_000)
+        Senders::new((count, 1_000), Hash([1; 32]), 1_000, 60_000)
     }
 
     #[test]
@@ -154,5 +172,16 @@ mod tests {
         senders.stuck().unwrap().go_on(5);
         let (_, signed) = senders.next(0).unwrap();
         assert_eq!(signed.raw.decode().unwrap().body.nonce, 5);
+    }
+
+    #[test]
+    fn sends_no_more_than_it_was_funded_for() {
+        let mut senders = Senders::new((2, 10), Hash([1; 32]), 1_000, 60_000);
+        let mut sent = 0;
+        while let Some((index, _)) = senders.next(0) {
+            senders.finished(index);
+            sent += 1;
+        }
+        assert_eq!(sent, 2 * Senders::share(2, 10));
     }
 }
