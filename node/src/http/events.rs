@@ -25,7 +25,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -49,9 +49,14 @@ use super::site::{Site, unreadable};
 use crate::api::GapEvent;
 
 /// Pieces of events that wait for one subscriber's socket.
-const PIECES_MAX: usize = 2;
+const PIECES_MAX: usize = 1;
 /// Bytes of replayed events after which a piece is sent.
 const PIECE_BYTES: usize = 256 * 1024;
+/// Memory for pieces read from disk and not sent yet: sixteen of them. What is told live is shared
+/// by all subscribers.
+pub(super) const REPLAY_KIB: usize = 64 * 1024;
+/// Memory of one such piece: a block of 10,000 transactions in words, on top of a piece.
+const REPLAY_PIECE_KIB: usize = 4 * 1024;
 /// The header with which a client resumes.
 const LAST_EVENT_ID: &str = "last-event-id";
 /// The first words: an answer at once, and how soon a browser comes again.
@@ -85,7 +90,10 @@ pub(super) async fn subscribe(
         Ok(receiver) => respond(
             StatusCode::OK,
             "text/event-stream",
-            Body::new(Stream(receiver)),
+            Body::new(Stream {
+                pieces: receiver,
+                memory: None,
+            }),
         ),
         Err(error) => failure(&error),
     }
@@ -95,7 +103,7 @@ async fn open(
     site: Arc<Site>,
     headers: &HeaderMap,
     uri: &Uri,
-) -> Result<mpsc::Receiver<Bytes>, RpcError> {
+) -> Result<mpsc::Receiver<Piece>, RpcError> {
     let start = start(headers, uri)?;
     let place = Arc::clone(&site.subscribers).try_acquire_owned();
     let place = place.map_err(|_| RpcError::unavailable("too many subscribers; try again"))?;
@@ -150,7 +158,7 @@ struct Ended;
 struct Subscriber {
     site: Arc<Site>,
     news: Receiver<News>,
-    sender: mpsc::Sender<Bytes>,
+    sender: mpsc::Sender<Piece>,
     /// The next block to tell.
     next: Height,
     /// The last of its events that was told.
@@ -219,6 +227,7 @@ impl Subscriber {
     async fn replay(&mut self, last: Height) -> Result<(), Ended> {
         while self.next <= last {
             let (from, after) = (self.next, self.after);
+            let mut memory = self.memory().await?;
             let read = move |site: &Site, reader: &ChainReader| {
                 let mut words = String::new();
                 let mut next = from;
@@ -237,7 +246,9 @@ impl Subscriber {
                 return self.skip_to(last).await;
             }
             (self.next, self.after) = (next, None);
-            self.send(words.into()).await?;
+            let unused = REPLAY_PIECE_KIB.saturating_sub(words.len().div_ceil(1024));
+            drop(memory.split(unused));
+            self.send_piece((words.into(), Some(memory))).await?;
         }
         Ok(())
     }
@@ -275,13 +286,32 @@ impl Subscriber {
     }
 
     async fn send(&mut self, words: Bytes) -> Result<(), Ended> {
-        let sent = timeout(self.site.limits.stall_deadline, self.sender.send(words)).await;
+        self.send_piece((words, None)).await
+    }
+
+    async fn send_piece(&mut self, piece: Piece) -> Result<(), Ended> {
+        let sent = timeout(self.site.limits.stall_deadline, self.sender.send(piece)).await;
         sent.map_err(|_| Ended)?.map_err(|_| Ended)
+    }
+
+    /// Waits for memory that holds any piece read from disk.
+    async fn memory(&self) -> Result<OwnedSemaphorePermit, Ended> {
+        let kib = u32::try_from(REPLAY_PIECE_KIB).expect("four thousand fit");
+        let memory = Arc::clone(&self.site.replays).acquire_many_owned(kib);
+        let memory = timeout(self.site.limits.stall_deadline, memory).await;
+        memory.map_err(|_| Ended)?.map_err(|_| Ended)
     }
 }
 
+/// Events in words, and the memory they take if they were read from disk.
+type Piece = (Bytes, Option<OwnedSemaphorePermit>);
+
 /// A body of events as they come.
-struct Stream(mpsc::Receiver<Bytes>);
+struct Stream {
+    pieces: mpsc::Receiver<Piece>,
+    /// That of the last piece, until the connection asks for the next.
+    memory: Option<OwnedSemaphorePermit>,
+}
 
 impl hyper::body::Body for Stream {
     type Data = Bytes;
@@ -291,8 +321,12 @@ impl hyper::body::Body for Stream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0
-            .poll_recv(context)
-            .map(|words| words.map(|words| Ok(Frame::data(words))))
+        // Whoever asks for more has sent what it had.
+        self.memory = None;
+        let Some((words, memory)) = ready!(self.pieces.poll_recv(context)) else {
+            return Poll::Ready(None);
+        };
+        self.memory = memory;
+        Poll::Ready(Some(Ok(Frame::data(words))))
     }
 }

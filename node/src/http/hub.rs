@@ -5,7 +5,7 @@
 //! hear them.
 //!
 //! # Limits
-//! [`NEWS_MAX`] pieces of [`BATCH_BYTES`] and one block are kept: some 20 MiB at the most.
+//! [`NEWS_MAX`] pieces of [`BATCH_BYTES`] and one block are kept: some 8 MiB at the most.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,7 +27,7 @@ use crate::runtime::NumberedEvent;
 /// Most pieces of news a subscriber may lag behind.
 const NEWS_MAX: usize = 256;
 /// Most bytes of events that are handed on as one piece.
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 16 * 1024;
 /// Most transactions of a proposal that are told one by one. Those of a larger one are told when
 /// they are final: at that load it is a moment later.
 const PROPOSED_MAX: usize = 100;
@@ -227,6 +227,7 @@ impl Writer<'_> {
 
 /// Says how the network stands still, if it does.
 pub(super) fn halt(site: &Site, status: &Status) -> Option<HaltEvent> {
+    status.consensus.halted_since?;
     let consensus = ConsensusReply::new(status, &site.names);
     let silent = consensus
         .validators

@@ -33,6 +33,8 @@ pub(super) struct Site {
     pub(super) subscribers: Arc<Semaphore>,
     /// Memory for long answers, in KiB.
     pub(super) answers: Arc<Semaphore>,
+    /// Memory for events that are read from disk, in KiB.
+    pub(super) replays: Arc<Semaphore>,
     /// Turns to read the chain.
     reads: Arc<Semaphore>,
 }
@@ -64,6 +66,7 @@ impl Site {
             metrics: Metrics::default(),
             subscribers: Arc::new(Semaphore::new(limits.subscribers_max)),
             answers: Arc::new(Semaphore::new(super::answer::MEMORY_KIB)),
+            replays: Arc::new(Semaphore::new(super::events::REPLAY_KIB)),
             reads: Arc::new(Semaphore::new(limits.reads_max)),
         })
     }

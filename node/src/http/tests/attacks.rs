@@ -1,11 +1,13 @@
 //! Requests that mean no good: they are refused, and cost nobody else anything.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::client::{call, connect, exchange, get, post, post_with, read_to_end, request};
 use super::node::{Node, quick};
+use crate::http::HttpLimits;
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"mempool"}"#;
 
@@ -137,7 +139,12 @@ fn strange_paths_and_admin_methods_lead_nowhere() {
 
 #[test]
 fn slow_connections_are_closed_and_others_are_served_meanwhile() {
-    let node = Node::start(quick());
+    let deadline = Duration::from_secs(1);
+    let node = Node::start(HttpLimits {
+        header_deadline: deadline,
+        body_deadline: deadline,
+        ..quick()
+    });
     let server = node.address();
     let partial = format!("GET /healthz HTTP/1.1\r\nHost: {server}\r\n");
     let body = format!(
@@ -162,8 +169,9 @@ fn slow_connections_are_closed_and_others_are_served_meanwhile() {
 
 #[test]
 fn connections_above_the_bound_wait_for_their_turn() {
-    let limits = crate::http::HttpLimits {
+    let limits = HttpLimits {
         connections_max: 2,
+        header_deadline: Duration::from_secs(1),
         ..quick()
     };
     let node = Node::start(limits);

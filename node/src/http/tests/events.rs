@@ -1,5 +1,7 @@
 //! Events: in order, resumable, without loss or duplicate.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::client::{Events, get, request};
@@ -169,29 +171,43 @@ fn subscribers_above_the_bound_are_refused_until_one_leaves() {
 fn a_subscriber_that_stops_reading_loses_its_place() {
     let node = Node::start(HttpLimits {
         subscribers_max: 1,
-        ..quick()
+        stall_deadline: Duration::from_millis(300),
+        ..HttpLimits::default()
     });
     let _slow = Events::open(node.address(), "/events", "");
     let id = node.chain.payment(2).id();
-    // More than the sockets' buffers hold.
-    for _ in 0..200_000 {
-        node.handle.announce(Event::Accepted(id));
+    // Until the buffers of its socket are full, whatever their size.
+    while !has_a_place(&node) {
+        for _ in 0..2_000 {
+            node.handle.announce(Event::Accepted(id));
+        }
     }
-    wait_for_a_place(&node);
 }
 
 /// Comes back when somebody else can subscribe.
 fn wait_for_a_place(node: &Node) {
-    let path = "/events?from=1";
-    while request(
-        node.address(),
-        "HEAD /events",
-        &format!("Host: {}\r\n", node.address()),
-    )
-    .status
-        == 503
-    {
+    while !has_a_place(node) {
         std::thread::yield_now();
     }
-    Events::open(node.address(), path, "");
+}
+
+fn has_a_place(node: &Node) -> bool {
+    let host = format!("Host: {}\r\n", node.address());
+    request(node.address(), "HEAD /events", &host).status == 200
+}
+
+#[test]
+fn memory_for_replays_is_given_back_when_it_is_sent() {
+    let node = Node::start(quick());
+    // Many more replays, one after the other, than there is memory for at a time.
+    for _ in 0..40 {
+        let mut events = Events::open(node.address(), "/events?from=1", "");
+        assert_eq!(events.ids(5), ["1.0", "2.0", "2.1", "2.2", "3.0"]);
+    }
+    let mut open: Vec<_> = (0..40)
+        .map(|_| Events::open(node.address(), "/events?from=1", ""))
+        .collect();
+    for events in &mut open {
+        assert_eq!(events.ids(5).len(), 5);
+    }
 }

@@ -34,12 +34,9 @@ pub(super) struct Node {
     server: HttpServer,
 }
 
-/// Bounds so short that a test need not wait.
+/// The product's bounds, but for how often it looks around.
 pub(super) fn quick() -> HttpLimits {
     HttpLimits {
-        header_deadline: Duration::from_millis(300),
-        body_deadline: Duration::from_millis(300),
-        stall_deadline: Duration::from_millis(300),
         keep_alive: Duration::from_millis(50),
         watch_interval: Duration::from_millis(10),
         ..HttpLimits::default()
