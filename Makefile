@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak planted bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
@@ -48,6 +48,9 @@ soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the fir
 	@env=$$(scripts/env.sh); eval "$$env"; for seed in $$(seq $(SEEDS)); do \
 	    "$$CARGO_TARGET_DIR/release/sim" --seed $$seed $(ARGS) || { echo "seed $$seed failed"; exit 1; }; \
 	done
+
+planted: rocksdb ## plant known bugs in a copy of the sources; the simulator has to find each
+	./scripts/planted.sh
 
 bench: rocksdb ## the benchmarks
 	$(CARGO) bench --workspace

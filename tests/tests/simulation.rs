@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use starling_tests::simulator::adversary::Role;
 use starling_tests::simulator::{self, Config, Planted, Report, Signatures};
 
 fn hold(configs: impl IntoIterator<Item = Config>) -> Vec<Report> {
@@ -66,20 +67,35 @@ fn real_signatures_change_nothing() {
 }
 
 #[test]
-fn a_third_of_equivocators_less_one_does_no_harm() {
+fn less_than_a_third_of_adversaries_do_no_harm() {
     let lossy = |seed| Config {
         loss_percent: 10,
         crashes: 1,
         ..Config::calm(seed, 4, 10)
     };
-    hold((200..=204).map(|seed| Config {
-        equivocators: 1,
-        ..lossy(seed)
-    }));
+    for role in Role::ALL {
+        hold((200..=203).map(|seed| Config {
+            adversaries: vec![role],
+            ..lossy(seed)
+        }));
+    }
     hold([Config {
-        equivocators: 2,
+        adversaries: vec![Role::Equivocator; 2],
         ..Config::calm(205, 7, 10)
     }]);
+}
+
+#[test]
+fn nodes_that_only_follow_and_begin_late_catch_up() {
+    let lossy = |seed| Config {
+        loss_percent: 10,
+        crashes: 2,
+        ..Config::calm(seed, 4, 15)
+    };
+    hold((300..=303).map(|seed| Config {
+        observers: 3,
+        ..lossy(seed)
+    }));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Parser;
+use starling_tests::simulator::adversary::Role;
 use starling_tests::simulator::{self, Config, Report, Signatures};
 
 /// Whole networks of the product's own core in virtual time.
@@ -26,6 +27,9 @@ struct Arguments {
     /// Validators; without it the network and its faults are drawn from the seed.
     #[arg(long)]
     nodes: Option<u16>,
+    /// Nodes that only follow.
+    #[arg(long)]
+    observers: Option<u16>,
     /// Heights to reach while faults go on.
     #[arg(long, default_value_t = 20)]
     heights: u64,
@@ -44,6 +48,9 @@ struct Arguments {
     /// How often a node loses power.
     #[arg(long)]
     crashes: Option<u32>,
+    /// How often a node loses its disk.
+    #[arg(long)]
+    wipes: Option<u32>,
     /// How often a link breaks.
     #[arg(long)]
     breaks: Option<u32>,
@@ -53,9 +60,9 @@ struct Arguments {
     /// Transactions submitted per second.
     #[arg(long)]
     load: Option<u32>,
-    /// Validators that sign two values for a step.
+    /// What the first validators are: equivocator, mutator, withholder; once for each.
     #[arg(long)]
-    equivocators: Option<u16>,
+    adversary: Vec<Role>,
     /// Lets frames of one lane overtake each other.
     #[arg(long)]
     reorder: bool,
@@ -142,9 +149,14 @@ impl Arguments {
             partitions: self.partitions.unwrap_or(drawn.partitions),
             crashes: self.crashes.unwrap_or(drawn.crashes),
             link_breaks: self.breaks.unwrap_or(drawn.link_breaks),
+            wipes: self.wipes.unwrap_or(drawn.wipes),
+            observers: self.observers.unwrap_or(drawn.observers),
             skew_ms: self.skew.unwrap_or(drawn.skew_ms),
             load_per_second: self.load.unwrap_or(drawn.load_per_second),
-            equivocators: self.equivocators.unwrap_or(drawn.equivocators),
+            adversaries: match self.adversary.is_empty() {
+                true => drawn.adversaries.clone(),
+                false => self.adversary.clone(),
+            },
             signatures,
             verbose: self.verbose,
             ..drawn

@@ -1,5 +1,6 @@
 //! What a run is made of: the network, and the faults it has to live through.
 
+use super::adversary::Role;
 use super::chance::Chance;
 use super::keys::Signatures;
 
@@ -10,6 +11,8 @@ pub struct Config {
     pub seed: u64,
     /// Validators, all of equal power.
     pub nodes: u16,
+    /// Nodes beside them that only follow, and begin later.
+    pub observers: u16,
     /// Heights to reach while faults go on; five more have to follow when they have ended.
     pub heights: u64,
     /// Frames lost, in 100.
@@ -24,6 +27,8 @@ pub struct Config {
     pub partitions: u32,
     /// How often a node loses power, and with it all it did not sync.
     pub crashes: u32,
+    /// How often a node loses its disk with everything on it, the sign guard too.
+    pub wipes: u32,
     /// How often a link breaks by itself.
     pub link_breaks: u32,
     /// By how much clocks are wrong at most, milliseconds.
@@ -32,8 +37,9 @@ pub struct Config {
     pub load_per_second: u32,
     /// How messages and transactions are signed.
     pub signatures: Signatures,
-    /// Validators that sign two values for a step; below a third, or safety is not promised.
-    pub equivocators: u16,
+    /// What the first validators are, where they break the rules; below a third, or safety is not
+    /// promised.
+    pub adversaries: Vec<Role>,
     /// A bug that the oracles have to find.
     pub planted: Option<Planted>,
     /// Whether each event and action is printed to standard error.
@@ -59,6 +65,7 @@ impl Config {
         Self {
             seed,
             nodes,
+            observers: 0,
             heights,
             loss_percent: 0,
             duplicate_percent: 0,
@@ -66,6 +73,7 @@ impl Config {
             delay_ms: (1, 20),
             partitions: 0,
             crashes: 0,
+            wipes: 0,
             link_breaks: 0,
             skew_ms: 200,
             load_per_second: 20,
@@ -74,7 +82,7 @@ impl Config {
             } else {
                 Signatures::Hash
             },
-            equivocators: 0,
+            adversaries: Vec::new(),
             planted: None,
             verbose: false,
         }
@@ -100,7 +108,23 @@ impl Config {
         };
         let (loss, duplicates) = (few(60, 30), few(40, 20));
         let (partitions, crashes, breaks) = (few(50, 3), few(60, 6), few(40, 6));
-        let (reorder, equivocates) = (few(30, 1) == 1, few(20, 1) == 1);
+        let (reorder, hostile) = (few(30, 1) == 1, few(30, 1) == 1);
+        let most = if hostile {
+            usize::from(nodes - 1) / 3
+        } else {
+            0
+        };
+        let adversaries: Vec<_> = (0..most)
+            .map(|_| Role::ALL[chance.position(Role::ALL.len())])
+            .collect();
+        let mut few = |percent, most| {
+            if chance.percent(percent) {
+                chance.between(1, most)
+            } else {
+                0
+            }
+        };
+        let observers = few(25, 3);
         let small = |drawn: u64| u32::try_from(drawn).unwrap_or_default();
         let percent = |drawn: u64| u8::try_from(drawn).unwrap_or_default();
         Self {
@@ -112,7 +136,8 @@ impl Config {
             crashes: small(crashes),
             link_breaks: small(breaks),
             load_per_second: small(chance.between(0, 40)),
-            equivocators: if equivocates { (nodes - 1) / 3 } else { 0 },
+            observers: u16::try_from(observers).unwrap_or_default(),
+            adversaries,
             ..Self::calm(seed, nodes, heights)
         }
     }
@@ -123,19 +148,23 @@ impl Config {
         let (low, high) = self.delay_ms;
         let mut words = format!(
             "--seed {} --nodes {} --heights {} --loss {} --duplicates {} --delay {low}-{high} \
-             --partitions {} --crashes {} --breaks {} --skew {} --load {} --equivocators {}",
+             --observers {} --partitions {} --crashes {} --wipes {} --breaks {} --skew {} --load {}",
             self.seed,
             self.nodes,
             self.heights,
             self.loss_percent,
             self.duplicate_percent,
+            self.observers,
             self.partitions,
             self.crashes,
+            self.wipes,
             self.link_breaks,
             self.skew_ms,
             self.load_per_second,
-            self.equivocators,
         );
+        for role in &self.adversaries {
+            words.push_str(&format!(" --adversary {role}"));
+        }
         if self.reorder {
             words.push_str(" --reorder");
         }

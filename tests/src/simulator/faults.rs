@@ -10,6 +10,8 @@ use super::config::Config;
 pub enum Fault {
     /// Nodes lose power in the same moment, each for a while.
     Crash(Vec<(usize, Duration)>),
+    /// A node loses power and its disk.
+    Wipe(usize, Duration),
     /// The network is cut in two.
     Cut {
         /// Names the cut.
@@ -31,6 +33,7 @@ pub struct Faults {
     nodes: usize,
     heights: u64,
     crashes: Budget,
+    wipes: Budget,
     cuts: Budget,
     breaks: Budget,
 }
@@ -71,9 +74,10 @@ impl Faults {
     pub fn new(config: &Config) -> Self {
         Self {
             chance: Chance::new(config.seed, "faults"),
-            nodes: config.nodes.into(),
+            nodes: usize::from(config.nodes) + usize::from(config.observers),
             heights: config.heights,
             crashes: Budget::new(config.crashes),
+            wipes: Budget::new(config.wipes),
             cuts: Budget::new(config.partitions),
             breaks: Budget::new(config.link_breaks),
         }
@@ -89,8 +93,12 @@ impl Faults {
         // A network that stands still gets its faults all the same, one every two seconds.
         let done = height.max(seconds.saturating_mul(self.heights) / 60);
         let all = self.heights;
-        match self.chance.between(0, 2) {
+        match self.chance.between(0, 3) {
             0 if self.crashes.take(done, all) => Some(self.crash()),
+            3 if 3 * done > all && self.wipes.take(done, all) => {
+                let node = self.chance.position(self.nodes);
+                Some(Fault::Wipe(node, self.chance.millis(100, 3_000)))
+            }
             1 if self.cuts.take(done, all) => Some(self.cut()),
             2 if self.breaks.take(done, all) => Some(Fault::Break),
             _ => None,
@@ -100,7 +108,10 @@ impl Faults {
     /// Says whether all has broken that was to break.
     #[must_use]
     pub const fn are_spent(&self) -> bool {
-        self.crashes.is_spent() && self.cuts.is_spent() && self.breaks.is_spent()
+        self.crashes.is_spent()
+            && self.wipes.is_spent()
+            && self.cuts.is_spent()
+            && self.breaks.is_spent()
     }
 
     /// One node, and now and then all of them.

@@ -43,8 +43,8 @@ pub struct Node {
     pub id: NodeId,
     /// The key its peers know.
     pub peer: PeerId,
-    /// The key it signs votes with.
-    pub signer: Arc<dyn Signer>,
+    /// The key it signs votes with, on a validator.
+    pub signer: Option<Arc<dyn Signer>>,
     /// Its disk.
     pub storage: Arc<MemoryStorage>,
     /// Its log and guard.
@@ -103,18 +103,16 @@ impl Node {
     ///
     /// # Errors
     /// What the product says of the genesis.
-    pub fn new(index: usize, setting: &Setting, signer: Arc<dyn Signer>) -> Result<Self, String> {
-        let storage = Arc::new(MemoryStorage::with_durability(Durability::Buffered));
-        let chain = ChainStore::new(Arc::clone(&storage) as Arc<dyn Storage>);
-        chain
-            .init_genesis(&setting.genesis)
-            .map_err(|error| error.to_string())?;
-        storage.sync();
+    pub fn new(
+        index: usize,
+        setting: &Setting,
+        signer: Option<Arc<dyn Signer>>,
+    ) -> Result<Self, String> {
         Ok(Self {
             id: NodeId { index, life: 0 },
             peer: peer_id(index),
             signer,
-            storage,
+            storage: new_disk(setting)?,
             files: LogFiles::default(),
             skew_ms: 0,
             committed: 0,
@@ -142,9 +140,8 @@ impl Node {
             .read()
             .certificate(tip.height)
             .map_err(|error| error.to_string())?;
-        let found = self
-            .files
-            .recover(tip.height, Some(self.signer.public_key()))?;
+        let key = self.signer.as_ref().map(|signer| signer.public_key());
+        let found = self.files.recover(tip.height, key)?;
         let worker = Worker::new(Arc::clone(&setting.scheme), tip.genesis_hash);
         let own = address(self.id.index);
         let others = setting.peers.iter().filter(|peer| peer.address != own);
@@ -160,7 +157,7 @@ impl Node {
         };
         let config = CoreConfig {
             gossip,
-            signer: Some(Arc::clone(&self.signer)),
+            signer: self.signer.clone(),
             scheme: Arc::clone(&setting.scheme),
             sign_at_once: false,
             mempool: Limits::default(),
@@ -203,6 +200,17 @@ impl Node {
         let kept = chance.position(self.storage.unsynced() + 1);
         self.storage.crash(kept);
         self.files.crash(chance);
+    }
+
+    /// Gets a new disk, on which there is nothing but the genesis.
+    ///
+    /// # Errors
+    /// What the product says of the genesis.
+    pub fn wipe(&mut self, setting: &Setting) -> Result<(), String> {
+        self.storage = new_disk(setting)?;
+        self.files = LogFiles::default();
+        self.committed = 0;
+        Ok(())
     }
 
     /// Hands an input to the core; returns its actions. Nothing comes of it without power.
@@ -270,6 +278,16 @@ impl Life {
         }
         Ok(blocks)
     }
+}
+
+fn new_disk(setting: &Setting) -> Result<Arc<MemoryStorage>, String> {
+    let storage = Arc::new(MemoryStorage::with_durability(Durability::Buffered));
+    let chain = ChainStore::new(Arc::clone(&storage) as Arc<dyn Storage>);
+    chain
+        .init_genesis(&setting.genesis)
+        .map_err(|error| error.to_string())?;
+    storage.sync();
+    Ok(storage)
 }
 
 /// Writes a final block, as the product's disk thread does.

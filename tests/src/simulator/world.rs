@@ -16,7 +16,6 @@ use starling_ledger::vote::Height;
 use starling_node::core::{Input, Request, RequestId};
 
 use super::adversary::Adversary;
-use super::adversary::equivocator::Equivocator;
 use super::chance::Chance;
 use super::config::{Config, Planted};
 use super::faults::Faults;
@@ -67,11 +66,11 @@ impl World {
         let mut genesis = Genesis::local("sim", GENESIS_MS, config.nodes);
         let load = Load::new(config.seed, config.signatures, &mut genesis);
         let scheme = config.signatures.scheme();
-        let count = usize::from(config.nodes);
-        let signers: Vec<Arc<dyn Signer>> = (0..count)
+        let count = usize::from(config.nodes) + usize::from(config.observers);
+        let signers: Vec<Arc<dyn Signer>> = (0..config.nodes.into())
             .map(|index| config.signatures.signer(consensus_key(index)))
             .collect();
-        let honest = signers.iter().skip(config.equivocators.into());
+        let honest = signers.iter().skip(config.adversaries.len());
         let honest = honest.map(|signer| signer.public_key()).collect();
         let oracles = Oracles::new(&genesis, &scheme, honest).map_err(refused)?;
         let peer = |index| ConfiguredPeer {
@@ -89,18 +88,15 @@ impl World {
             genesis,
         };
         let hash = setting.genesis.hash();
-        let adversaries = signers.iter().enumerate().map(|(index, signer)| {
-            let equivocates = index < usize::from(config.equivocators);
-            let signer = Arc::clone(signer);
-            let make = || Equivocator::new(config.seed, index, signer, hash);
-            equivocates
-                .then(make)
-                .map(|one| Box::new(one) as Box<dyn Adversary>)
+        let adversaries = (0..count).map(|index| {
+            let (role, signer) = config.adversaries.get(index).zip(signers.get(index))?;
+            Some(role.adversary((config.seed, index), Arc::clone(signer), hash))
         });
         let adversaries = adversaries.collect();
         let mut machines = Chance::new(config.seed, "machines");
         let mut nodes = Vec::new();
-        for (index, signer) in signers.into_iter().enumerate() {
+        for index in 0..count {
+            let signer = signers.get(index).cloned();
             let mut node = Node::new(index, &setting, signer).map_err(refused)?;
             let skew = i64::try_from(machines.between(0, 2 * config.skew_ms)).unwrap_or_default();
             node.skew_ms = skew - i64::try_from(config.skew_ms).unwrap_or_default();
@@ -131,7 +127,9 @@ impl World {
     /// The first oracle that did not hold.
     pub fn run(&mut self) -> Result<Report, Breach> {
         for index in 0..self.nodes.len() {
-            let at = self.now + self.machines.millis(0, 500);
+            let follows = index >= usize::from(self.config.nodes);
+            let latest_ms = if follows { 10_000 } else { 500 };
+            let at = self.now + self.machines.millis(0, latest_ms);
             self.queue.push(at, Event::Restart(index));
         }
         self.queue.push(self.now, Event::Load);
@@ -167,10 +165,7 @@ impl World {
                 Ok(())
             }
             Event::Load => self.act_for_clients(),
-            Event::Fault => {
-                self.break_something();
-                Ok(())
-            }
+            Event::Fault => self.break_something(),
             Event::Heal(number) => {
                 self.trace
                     .say(self.now, None, || format!("cut {number} heals"));
@@ -229,7 +224,7 @@ impl World {
     }
 
     fn honest_heights(&self) -> Vec<Height> {
-        let honest = self.nodes.iter().skip(self.config.equivocators.into());
+        let honest = self.nodes.iter().skip(self.config.adversaries.len());
         honest.map(|node| node.committed).collect()
     }
 

@@ -26,6 +26,11 @@ impl Reads {
         Ok(())
     }
 
+    /// Notes that `node` has lost its disk.
+    pub fn wiped(&mut self, node: usize) {
+        self.shown.remove(&node);
+    }
+
     /// Judges the tip from which `node` starts, given the last height its disk called durable.
     ///
     /// # Errors

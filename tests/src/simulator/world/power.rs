@@ -22,7 +22,8 @@ impl World {
         let (tip, actions) = node.start(self.now, &self.setting, seed).map_err(refused)?;
         self.oracles.reads.started(index, tip, node.committed)?;
         node.committed = tip;
-        if self.config.planted == Some(Planted::LogNotSynced) {
+        // From the second life on: a guard that never knew of anything makes a node careful.
+        if self.config.planted == Some(Planted::LogNotSynced) && node.id.life > 1 {
             node.files.lie();
         }
         let id = node.id;
@@ -48,9 +49,9 @@ impl World {
     }
 
     /// Something may break.
-    pub(super) fn break_something(&mut self) {
+    pub(super) fn break_something(&mut self) -> Result<(), Breach> {
         if !self.faulty {
-            return;
+            return Ok(());
         }
         let pause = self.faults.pause();
         self.queue.push(self.now + pause, Event::Fault);
@@ -61,6 +62,16 @@ impl World {
                 nodes
                     .into_iter()
                     .for_each(|(index, down)| self.crash(index, down));
+            }
+            Some(Fault::Wipe(index, down)) => {
+                self.crash(index, down);
+                if let Some(node) = self.nodes.get_mut(index) {
+                    let refused = |what| Breach::new("setup", what);
+                    node.wipe(&self.setting).map_err(refused)?;
+                }
+                self.oracles.reads.wiped(index);
+                self.trace
+                    .say(self.now, Some(index), || "loses its disk".to_owned());
             }
             Some(Fault::Cut {
                 number,
@@ -76,6 +87,7 @@ impl World {
             }
             Some(Fault::Break) => self.break_link(),
         }
+        Ok(())
     }
 
     /// From now on nothing breaks; who is without power gets it back.
