@@ -1,6 +1,7 @@
 //! What a node is started with: file, environment, flags, in rising order of force.
 //!
-//! An unknown key is an error that suggests the nearest known one. Paths in the file are relative to it.
+//! An unknown key is an error that suggests the nearest known one. Paths in the file are relative
+//! to it.
 
 use std::fs;
 use std::net::SocketAddr;

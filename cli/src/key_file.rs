@@ -1,7 +1,7 @@
 //! A secret key in a file.
 //!
-//! The file is TOML and readable by its owner only. Keys of local networks lie in the clear; the format
-//! names the kind of network, so that such a key is never taken for one that holds value.
+//! The file is TOML and readable by its owner only. Keys of local networks lie in the clear; the
+//! format names the kind of network, so that such a key is never taken for one that holds value.
 
 use std::fs;
 use std::path::Path;
@@ -46,8 +46,8 @@ pub(crate) fn write(path: &Path, key: &SecretKey) -> Outcome {
 /// Reads the key in `path`.
 ///
 /// # Errors
-/// [`Exit::Key`] if there is no such file or it holds no key; [`Exit::Config`] if its halves are not of
-/// one pair (a signature made with such a pair gives the secret away).
+/// [`Exit::Key`] if there is no such file or it holds no key; [`Exit::Config`] if its halves are
+/// not of one pair (a signature made with such a pair gives the secret away).
 pub(crate) fn read(path: &Path) -> Outcome<SecretKey> {
     if !path.exists() {
         let message = format!("no key in {}", path.display());

@@ -1,7 +1,8 @@
 //! The life line of a transaction: accepted, gossiped, proposed, final.
 //!
-//! It follows the node's events, and asks where there are none. It ends when the transaction is final,
-//! when it never can be, or when the time is over; then it says which of the three, and why.
+//! It follows the node's events, and asks where there are none. It ends when the transaction is
+//! final, when it never can be, or when the time is over; then it says which of the three, and
+//! why.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -93,7 +94,8 @@ impl<'session> LifeLine<'session> {
     /// Waits until the transaction is final.
     ///
     /// # Errors
-    /// [`Exit::NotFinal`] or [`Exit::Halted`] when the time is over, [`Exit::Rejected`] when it expired.
+    /// [`Exit::NotFinal`] or [`Exit::Halted`] when the time is over, [`Exit::Rejected`] when it
+    /// expired.
     pub(crate) fn wait(&mut self, timeout: Duration) -> Outcome<reply::Transaction> {
         let deadline = Instant::now() + timeout;
         let mut asked = None::<Instant>;
@@ -200,8 +202,8 @@ impl<'session> LifeLine<'session> {
             return Ok(CliError::new(Exit::Halted, message).next(show));
         }
         let message = format!(
-            "not final yet after {}: it may still become final, for {left_s} s of block time; do not \
-             pay again",
+            "not final yet after {}: it may still become final, for {left_s} s of block time; \
+             do not pay again",
             duration::show(timeout)
         );
         Ok(CliError::new(Exit::NotFinal, message).next(show))

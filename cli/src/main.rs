@@ -1,8 +1,8 @@
 //! The binary `starling`: a full node, a wallet, and local test networks.
 //!
-//! Read it in this order: the command line (`args`), how results and errors look (`output`, `error`,
-//! `exit`), what commands share (`context`, `rpc`, `names`, `verify`), one file per noun in `command`, and
-//! the supervisor of local networks (`testnet`).
+//! Read it in this order: the command line (`args`), how results and errors look (`output`,
+//! `error`, `exit`), what commands share (`context`, `rpc`, `names`, `verify`), one file per noun
+//! in `command`, and the supervisor of local networks (`testnet`).
 
 mod args;
 mod error;

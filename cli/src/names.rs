@@ -1,8 +1,8 @@
 //! Names instead of addresses: the user's own keys, and the public ones of local networks.
 //!
 //! On a local network everybody can compute the keys of `alice`, `bob`, `n1`, `n2`, …; they make
-//! tutorials short and must never hold value. No other name is ever derived, so that a typing error is
-//! an error and not somebody's account.
+//! tutorials short and must never hold value. No other name is ever derived, so that a typing
+//! error is an error and not somebody's account.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,8 @@ impl Names {
     /// Returns the account that `text` names: a name or an address.
     ///
     /// # Errors
-    /// A usage error if it is neither, [`Exit::WrongNetwork`] for an address of another kind of network.
+    /// A usage error if it is neither, [`Exit::WrongNetwork`] for an address of another kind of
+    /// network.
     pub(crate) fn account(&self, text: &str) -> Outcome<AccountId> {
         if self.kind == NetworkKind::Local {
             if is_public(text) {

@@ -30,8 +30,8 @@ pub(crate) struct Network {
 impl Network {
     /// Compares what a node says with the genesis this machine has.
     ///
-    /// `given` is the file the user named; it must be this network's. `found` is the file of the local
-    /// testnet; it is used if it is this network's.
+    /// `given` is the file the user named; it must be this network's. `found` is the file of the
+    /// local testnet; it is used if it is this network's.
     ///
     /// # Errors
     /// [`Exit::WrongNetwork`] if the node is on another network than `given`.

@@ -4,8 +4,8 @@
 //! `{"v":1,"ok":true,"data":…}` or `{"v":1,"ok":false,"error":{"code":…,"exit":…,"message":…}}`.
 //!
 //! # Invariants
-//! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in silence
-//! and the command goes on to its own exit code.
+//! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in
+//! silence and the command goes on to its own exit code.
 
 use std::io::{self, IsTerminal as _, Write as _};
 

@@ -25,7 +25,8 @@ const REPLY_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const GENESIS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long one call may take when the user says nothing.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait for a connection: a node on the other side of the world answers within a second.
+/// How long to wait for a connection: a node on the other side of the world answers within a
+/// second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// JSON-RPC's code for a transaction that the node refused.
@@ -93,8 +94,8 @@ impl Rpc {
     /// Calls `method` and returns its result.
     ///
     /// # Errors
-    /// [`Exit::Unreachable`] if nobody answers, [`Exit::Rejected`] if the node refuses a transaction,
-    /// and [`Exit::Failure`] for other errors.
+    /// [`Exit::Unreachable`] if nobody answers, [`Exit::Rejected`] if the node refuses a
+    /// transaction, and [`Exit::Failure`] for other errors.
     pub(crate) fn call(&self, method: &str, parameters: &Value) -> Outcome<Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
         let mut response = self

@@ -1,8 +1,9 @@
 //! Networks of several validators on this machine.
 //!
-//! A testnet is a named folder. While it runs, a supervisor holds the folder's lock, owns the nodes as
-//! child processes, and obeys commands that come through a socket in the folder. The nodes end when
-//! their pipe to the supervisor closes, so that nothing is left over however it dies.
+//! A testnet is a named folder. While it runs, a supervisor holds the folder's lock, owns the
+//! nodes as child processes, and obeys commands that come through a socket in the folder. The
+//! nodes end when their pipe to the supervisor closes, so that nothing is left over however it
+//! dies.
 
 pub(crate) mod birth;
 pub(crate) mod child;

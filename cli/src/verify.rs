@@ -1,7 +1,7 @@
 //! Checks of a node's answers against the genesis: no node's word is taken for anything.
 //!
-//! A header counts when more than two thirds of the genesis validators signed it; an account when its
-//! proof leads to the header's state root; a transaction when its proof leads to the header's
+//! A header counts when more than two thirds of the genesis validators signed it; an account when
+//! its proof leads to the header's state root; a transaction when its proof leads to the header's
 //! transaction root.
 //!
 //! # Limits

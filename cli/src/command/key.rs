@@ -75,7 +75,8 @@ enum Kind {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Exit::Key`] if there is no such key, the name is taken, or the kind of network is not supported.
+/// [`Exit::Key`] if there is no such key, the name is taken, or the kind of network is not
+/// supported.
 pub(crate) fn run(context: &Context, args: &KeyArgs) -> Outcome {
     let store = KeyStore::open(&context.global)?;
     match &args.command {
@@ -87,8 +88,8 @@ pub(crate) fn run(context: &Context, args: &KeyArgs) -> Outcome {
 
 fn new(context: &Context, store: &KeyStore, name: &str, network: Kind) -> Outcome {
     if network != Kind::Local {
-        let message = "keys that hold value have to be encrypted, which this release cannot do yet; \
-                       it makes keys for local networks only";
+        let message = "keys that hold value have to be encrypted, which this release cannot do \
+                       yet; it makes keys for local networks only";
         return Err(CliError::new(Exit::Key, message).next(format!("starling key new {name}")));
     }
     if names::is_public(name) {

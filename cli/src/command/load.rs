@@ -94,7 +94,8 @@ struct Run {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Exit::NotFinal`] if transfers are missing at the end, [`Exit::Rejected`] if nodes refused some.
+/// [`Exit::NotFinal`] if transfers are missing at the end, [`Exit::Rejected`] if nodes refused
+/// some.
 pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
     let node = context.connect()?;
     let network = context.network(&node, None)?;

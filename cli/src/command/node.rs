@@ -93,8 +93,8 @@ struct RunArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Exit::Config`], [`Exit::Locked`], [`Exit::PortInUse`], [`Exit::WrongNetwork`] and what stops a node
-/// later, each with its own code.
+/// [`Exit::Config`], [`Exit::Locked`], [`Exit::PortInUse`], [`Exit::WrongNetwork`] and what stops
+/// a node later, each with its own code.
 pub(crate) fn run(context: &Context, args: &NodeArgs) -> Outcome {
     let NodeCommand::Run(args) = &args.command;
     let config = configure(context, args)?;

@@ -1,4 +1,5 @@
-//! Sees transactions become final: by a node's events, and by asking for the blocks that they left out.
+//! Sees transactions become final: by a node's events, and by asking for the blocks that they left
+//! out.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};

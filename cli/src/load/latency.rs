@@ -21,7 +21,8 @@ impl Latencies {
         self.ms.len()
     }
 
-    /// Returns the smallest span that at least `percent` of a hundred do not exceed; 0 if there is none.
+    /// Returns the smallest span that at least `percent` of a hundred do not exceed; 0 if there is
+    /// none.
     pub(crate) fn percentile_ms(&self, percent: usize) -> u64 {
         let mut sorted = self.ms.clone();
         sorted.sort_unstable();

@@ -1,9 +1,10 @@
 //! The accounts that pay each other in a ring, and how far each has come.
 //!
 //! # Invariants
-//! An account has at most [`IN_FLIGHT_MAX`] transfers that are not final, so that its nonces stay within
-//! the gap that nodes hold back, and sends no more than it was funded for: a node takes in what the sender
-//! can pay by itself, and lets go of what is no longer covered when its turn comes.
+//! An account has at most [`IN_FLIGHT_MAX`] transfers that are not final, so that its nonces stay
+//! within the gap that nodes hold back, and sends no more than it was funded for: a node takes in
+//! what the sender can pay by itself, and lets go of what is no longer covered when its turn
+//! comes.
 
 use std::collections::VecDeque;
 
@@ -44,7 +45,8 @@ pub(crate) struct Senders {
 }
 
 impl Senders {
-    /// Derives `count` accounts with public keys that share `transfers`, for the local network of `genesis`.
+    /// Derives `count` accounts with public keys that share `transfers`, for the local network of
+    /// `genesis`.
     pub(crate) fn new(
         (count, transfers): (u16, u64),
         genesis: Hash,
@@ -72,8 +74,8 @@ impl Senders {
         }
     }
 
-    /// Returns how many transfers each account is funded for: quick ones take turns of slow ones, so twice
-    /// an equal share.
+    /// Returns how many transfers each account is funded for: quick ones take turns of slow ones,
+    /// so twice an equal share.
     pub(crate) fn share(count: u16, transfers: u64) -> u64 {
         transfers.div_ceil(u64::from(count.max(1))) * 2
     }

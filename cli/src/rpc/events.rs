@@ -1,7 +1,7 @@
 //! The stream of a node's events: server-sent events, read line by line.
 //!
-//! A thread reads the connection, so that the caller can wait with a deadline. The thread ends with the
-//! connection or with the process.
+//! A thread reads the connection, so that the caller can wait with a deadline. The thread ends
+//! with the connection or with the process.
 //!
 //! # Source
 //! HTML Living Standard, section 9.2.6 (event stream interpretation).
@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn reads_events_between_comments() {
-        let stream = ": hello\n\nid: 4.0\nevent: block\ndata: {\"height\":4,\"transactions\":[\"ab\"]}\n\n\
+        let stream = ": hello\n\nid: 4.0\nevent: block\n\
+                      data: {\"height\":4,\"transactions\":[\"ab\"]}\n\n\
                       event:transaction\r\ndata:{\"id\":\"ab\",\"stage\":\"final\"}\r\n\r\n";
         let [Event::Block(block), Event::Transaction(transaction)] = &events(stream)[..] else {
             panic!("expected a block and a transaction");

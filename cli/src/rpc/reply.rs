@@ -1,7 +1,8 @@
 //! What nodes answer, as far as the commands read it.
 //!
-//! `--json` hands the node's whole answer through; these types hold what is shown to people or decided
-//! upon. Fields that are unknown here are ignored, so that an older client reads a newer node.
+//! `--json` hands the node's whole answer through; these types hold what is shown to people or
+//! decided upon. Fields that are unknown here are ignored, so that an older client reads a newer
+//! node.
 
 use serde::Deserialize;
 

@@ -1,4 +1,5 @@
-//! The birth document of a local network: `n1`, `n2`, … agree, `alice` and `bob` have something to spend.
+//! The birth document of a local network: `n1`, `n2`, … agree, `alice` and `bob` have something to
+//! spend.
 //!
 //! Its rules are those of `genesis/local.toml`; validators and time are its own.
 

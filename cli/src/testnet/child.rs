@@ -82,7 +82,8 @@ impl NodeProcess {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Starts it. Its input is a pipe that nobody writes to: when it closes, the supervisor is gone.
+    /// Starts it. Its input is a pipe that nobody writes to: when it closes, the supervisor is
+    /// gone.
     ///
     /// # Errors
     /// If the system refuses.

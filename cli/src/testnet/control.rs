@@ -104,7 +104,8 @@ fn exchange(folder: &Folder, request: &Request) -> io::Result<Reply> {
     read_line(&stream)
 }
 
-/// Listens for requests and passes them on, each with the way to answer it. The caller holds the lock.
+/// Listens for requests and passes them on, each with the way to answer it. The caller holds the
+/// lock.
 ///
 /// # Errors
 /// If the system refuses.
@@ -134,7 +135,9 @@ fn answer(mut stream: UnixStream, inbox: &Sender<Message>) {
     let Ok(request) = read_line(&stream) else {
         return;
     };
-    let (sender, receiver): (SyncSender<Reply>, _) = sync_channel(1);
+    let _ = stream.set_write_timeout(Some(TIMEOUT));
+    // Without a buffer: the supervisor sees by its next send when the reply is written.
+    let (sender, receiver): (SyncSender<Reply>, _) = sync_channel(0);
     if inbox.send(Message::Request(request, sender)).is_ok()
         && let Ok(reply) = receiver.recv()
     {
@@ -154,8 +157,8 @@ fn read_line<T: DeserializeOwned>(stream: &UnixStream) -> io::Result<T> {
     Ok(serde_json::from_slice(&line)?)
 }
 
-/// Returns the socket's path through the open folder: the path of a socket has at most 107 bytes, that
-/// of a folder may be longer.
+/// Returns the socket's path through the open folder: the path of a socket has at most 107 bytes,
+/// that of a folder may be longer.
 fn socket(folder: &Folder) -> io::Result<(File, PathBuf)> {
     let open = File::open(folder.path())?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(SOCKET);
@@ -188,6 +191,8 @@ mod tests {
             let error = Some("no such node".to_owned());
             let nodes = Vec::new();
             sender.send(Reply { error, nodes }).unwrap();
+            // Returns when the first was written, with an error as nobody takes it.
+            sender.send(Reply::default()).unwrap_err();
         });
         let error = call(&folder, &Request::Kill("n2".to_owned())).unwrap_err();
         assert_eq!(error.message, "no such node");

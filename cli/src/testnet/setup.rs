@@ -1,7 +1,7 @@
 //! The folder of a testnet, made or found again.
 //!
-//! A later start with the same parameters goes on with the same network and its data; one with other
-//! parameters is an error, because it could only mean another network.
+//! A later start with the same parameters goes on with the same network and its data; one with
+//! other parameters is an error, because it could only mean another network.
 
 use serde::Serialize;
 use starling_gossip::PeerId;

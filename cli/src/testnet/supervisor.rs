@@ -86,6 +86,8 @@ impl Supervisor {
         let stopped = self.stop_all();
         if let Some(sender) = last_reply {
             let _ = sender.send(self.report(None));
+            // Nobody takes a second one: this returns when the first was written to the client.
+            let _ = sender.send(Reply::default());
         }
         result.and(stopped)
     }
