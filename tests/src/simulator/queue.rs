@@ -3,6 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use starling_gossip::{Instant, Lane, LinkId, PeerId};
@@ -29,6 +30,8 @@ pub enum Event {
     Fault,
     /// A cut is over.
     Heal(u64),
+    /// A node loses power, for a while.
+    Crash(usize, Duration),
     /// A node gets power again.
     Restart(usize),
 }

@@ -5,6 +5,7 @@ mod deliver;
 mod links;
 mod power;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct World {
     faults: Faults,
     /// Delays of disks and workers, and what survives a crash.
     machines: Chance,
+    /// Nodes that lose power at their next write to the log, each for how long.
+    ambushes: BTreeMap<usize, Duration>,
     /// Whether faults go on.
     faulty: bool,
     oracles: Oracles,
@@ -112,6 +115,7 @@ impl World {
             load,
             faults: Faults::new(&config),
             machines,
+            ambushes: BTreeMap::new(),
             faulty: true,
             oracles,
             trace: Trace::new(config.verbose),
@@ -170,6 +174,12 @@ impl World {
                 self.trace
                     .say(self.now, None, || format!("cut {number} heals"));
                 self.network.heal(number);
+                Ok(())
+            }
+            Event::Crash(index, down) => {
+                if self.faulty {
+                    self.crash(index, down);
+                }
                 Ok(())
             }
             Event::Restart(index) => self.start(index),

@@ -76,6 +76,11 @@ impl World {
                 life.free_at.1 = life.free_at.1.max(now) + delay;
                 let at = life.free_at.1;
                 self.tell(at, id, News::Logged);
+                if let Some(down) = self.ambushes.remove(&id.index) {
+                    // In the middle of the write, or right after it.
+                    let wait = self.machines.micros(1, 5_000);
+                    self.queue.push(now + wait, Event::Crash(id.index, down));
+                }
             }
             Action::ReadBlocks { peer, from, count } => {
                 let at = self.now + self.machines.micros(200, 3_000);

@@ -34,7 +34,7 @@ impl World {
     }
 
     /// Takes the power of a node.
-    fn crash(&mut self, index: usize, down: Duration) {
+    pub(super) fn crash(&mut self, index: usize, down: Duration) {
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.life.is_some()) else {
             return;
         };
@@ -59,9 +59,14 @@ impl World {
         match self.faults.next(self.oracles.chain.height(), seconds) {
             None => {}
             Some(Fault::Crash(nodes)) => {
-                nodes
-                    .into_iter()
-                    .for_each(|(index, down)| self.crash(index, down));
+                let at_once = nodes.len() > 1 || self.machines.percent(40);
+                for (index, down) in nodes {
+                    if at_once {
+                        self.crash(index, down);
+                    } else {
+                        self.ambushes.insert(index, down);
+                    }
+                }
             }
             Some(Fault::Wipe(index, down)) => {
                 self.crash(index, down);
@@ -93,6 +98,7 @@ impl World {
     /// From now on nothing breaks; who is without power gets it back.
     pub(super) fn end_faults(&mut self) {
         self.faulty = false;
+        self.ambushes.clear();
         self.network.calm();
         self.trace.say(self.now, None, || "faults end".to_owned());
         for index in 0..self.nodes.len() {
