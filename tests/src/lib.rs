@@ -1,5 +1,5 @@
-//! What checks the whole: simulated networks, the binary as a person uses it, and the house rules on
-//! the sources.
+//! What checks the whole: simulated networks, the binary as a person uses it, and the house rules
+//! on the sources.
 
 pub mod simulator;
 pub mod testnet;

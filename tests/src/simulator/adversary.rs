@@ -1,4 +1,5 @@
-//! Validators that do not keep the rules: the product's core, with what it says and hears tampered with.
+//! Validators that do not keep the rules: the product's core, with what it says and hears tampered
+//! with.
 //!
 //! Each adversary has a file of its own.
 

@@ -148,7 +148,8 @@ impl Config {
         let (low, high) = self.delay_ms;
         let mut words = format!(
             "--seed {} --nodes {} --heights {} --loss {} --duplicates {} --delay {low}-{high} \
-             --observers {} --partitions {} --crashes {} --wipes {} --breaks {} --skew {} --load {}",
+             --observers {} --partitions {} --crashes {} --wipes {} --breaks {} --skew {} \
+             --load {}",
             self.seed,
             self.nodes,
             self.heights,

@@ -1,4 +1,5 @@
-//! A validator whose frames arrive garbled: a bit flipped, cut short, too long, of another lane, or old.
+//! A validator whose frames arrive garbled: a bit flipped, cut short, too long, of another lane, or
+//! old.
 
 use bytes::Bytes;
 use starling_gossip::{Lane, LinkId};

@@ -11,7 +11,8 @@ pub struct Withholder;
 
 impl Adversary for Withholder {
     fn outgoing(&mut self, _: LinkId, lane: Lane, bytes: Bytes) -> Vec<Bytes> {
-        // Without the blocks lane nobody gets its proposals; its own requests go out on the sync lane.
+        // Without the blocks lane nobody gets its proposals; its own requests go out on the sync
+        // lane.
         if lane == Lane::Blocks {
             Vec::new()
         } else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use starling_gossip::{Lane, LinkId};
-use starling_node::core::{Action, Event as Told, WorkId};
+use starling_node::core::{Action, Event as Told, LogWrite, WorkId};
 use starling_node::work::{Work, WorkResult};
 
 use super::World;
@@ -63,25 +63,7 @@ impl World {
                 let at = life.free_at.0;
                 self.tell(at, id, News::Committed);
             }
-            Action::Log(write) => {
-                let node = &mut self.nodes[id.index];
-                let bytes = node.files.begin(&write);
-                self.trace
-                    .note((self.now, id.index), "log", write.id.0, bytes);
-                let delay = self.machines.micros(200, 4_000);
-                let now = self.now;
-                let Some(life) = node.life.as_mut() else {
-                    return Ok(());
-                };
-                life.free_at.1 = life.free_at.1.max(now) + delay;
-                let at = life.free_at.1;
-                self.tell(at, id, News::Logged);
-                if let Some(down) = self.ambushes.remove(&id.index) {
-                    // In the middle of the write, or right after it.
-                    let wait = self.machines.micros(1, 5_000);
-                    self.queue.push(now + wait, Event::Crash(id.index, down));
-                }
-            }
+            Action::Log(write) => self.log(id, &write),
             Action::ReadBlocks { peer, from, count } => {
                 let at = self.now + self.machines.micros(200, 3_000);
                 self.tell(at, id, News::Read { peer, from, count });
@@ -99,6 +81,27 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Begins a write to the log, in the midst of which the node may lose power.
+    fn log(&mut self, id: NodeId, write: &LogWrite) {
+        let node = &mut self.nodes[id.index];
+        let bytes = node.files.begin(write);
+        self.trace
+            .note((self.now, id.index), "log", write.id.0, bytes);
+        let delay = self.machines.micros(200, 4_000);
+        let now = self.now;
+        let Some(life) = node.life.as_mut() else {
+            return;
+        };
+        life.free_at.1 = life.free_at.1.max(now) + delay;
+        let at = life.free_at.1;
+        self.tell(at, id, News::Logged);
+        if let Some(down) = self.ambushes.remove(&id.index) {
+            // In the middle of the write, or right after it.
+            let wait = self.machines.micros(1, 5_000);
+            self.queue.push(now + wait, Event::Crash(id.index, down));
+        }
     }
 
     /// Computes the result at once; when it comes back, is drawn.
