@@ -265,7 +265,8 @@ impl Flood {
         out.actions.extend(told.map(sent_on));
     }
 
-    /// Queues a transaction for every neighbour that has not sent it or been sent it, and counts them.
+    /// Queues a transaction for every neighbour that has not sent it or been sent it, and counts
+    /// them.
     fn relay(
         &mut self,
         now: Instant,

@@ -24,7 +24,8 @@
 //! # Limits
 //! 64 links in all ([`TransportLimits`]). A link whose peer neither reads nor stops sending costs
 //! at most: 5.5 MiB inside QUIC, 17.2 MiB in send queues (frames that wait on several links are in
-//! memory once) until the write deadline, and 8.4 MiB of frames in the inbox and on their way to it.
+//! memory once) until the write deadline, and 8.4 MiB of frames in the inbox and on their way to
+//! it.
 //!
 //! # Source
 //! RFC 9000 and 9001 (QUIC), RFC 8446 (TLS 1.3), RFC 7250 (raw public keys), RFC 8410 (ed25519 in

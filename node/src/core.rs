@@ -1,17 +1,19 @@
 //! The whole node as one state machine: gossip, mempool, consensus and ledger behind one `handle`.
 //!
-//! A call takes the time and one input and returns actions; nothing else happens. Work above 100 µs and
-//! all disk writes leave as actions and come back as inputs.
+//! A call takes the time and one input and returns actions; nothing else happens. Work above 100 µs
+//! and all disk writes leave as actions and come back as inputs.
 //!
 //! # Order
-//! - A block is announced, and the next height begun, only after [`Input::Committed`] says that it is on
-//!   disk.
-//! - Votes and proposals leave only after [`Input::Logged`]; `consensus` holds them back until then.
-//! - The core never reads the store: accounts come with the results of workers, and later blocks report
-//!   what they touched.
+//! - A block is announced, and the next height begun, only after [`Input::Committed`] says that it
+//!   is on disk.
+//! - Votes and proposals leave only after [`Input::Logged`]; `consensus` holds them back until
+//!   then.
+//! - The core never reads the store: accounts come with the results of workers, and later blocks
+//!   report what they touched.
 //!
 //! # Limits
-//! Bodies of blocks: see [`blocks`]. Transactions under check: [`transactions::CHECKS_MAX`] batches.
+//! Bodies of blocks: see [`blocks`]. Transactions under check: [`transactions::CHECKS_MAX`]
+//! batches.
 
 mod blocks;
 mod chain;

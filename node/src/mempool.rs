@@ -1,16 +1,17 @@
 //! The mempool: verified transactions that wait for a block.
 //!
 //! Each account has a queue ordered by nonce. The head of a queue is *ready* when its nonce is the
-//! account's next one; what lies behind a gap of at most [`GAP_MAX`] is held back. Blocks are filled by fee
-//! per byte among what is ready. After a block only the accounts it touched are looked at again.
+//! account's next one; what lies behind a gap of at most [`GAP_MAX`] is held back. Blocks are
+//! filled by fee per byte among what is ready. After a block only the accounts it touched are
+//! looked at again.
 //!
 //! # Invariants
-//! `count` and `size_bytes` equal the sums over all queues; no queue is empty; every queued nonce is at
-//! least the account's next one.
+//! `count` and `size_bytes` equal the sums over all queues; no queue is empty; every queued nonce
+//! is at least the account's next one.
 //!
 //! # Limits
-//! [`Limits`] bounds count, bytes and transactions per sender. At the defaults the pool holds at most
-//! 64 MiB of encodings, and about as much again for decoded forms and indexes.
+//! [`Limits`] bounds count, bytes and transactions per sender. At the defaults the pool holds at
+//! most 64 MiB of encodings, and about as much again for decoded forms and indexes.
 
 mod candidate;
 mod error;
@@ -32,8 +33,8 @@ pub use error::MempoolError;
 
 use candidate::Candidate;
 
-/// How far a nonce may run ahead of the account's next one. Our choice: a wallet that sends a batch at
-/// once may see it reordered by that much.
+/// How far a nonce may run ahead of the account's next one. Our choice: a wallet that sends a batch
+/// at once may see it reordered by that much.
 pub const GAP_MAX: Nonce = 64;
 /// Percentage by which a replacement must raise the fee. Our choice, as in Ethereum clients.
 pub const REPLACEMENT_PERCENT: u128 = 10;
@@ -236,8 +237,8 @@ impl Mempool {
 
     /// Takes over what a block changed: drops what it included.
     ///
-    /// What its sender cannot afford any more is held back until it can, or until it expires: who was
-    /// told that a transaction waits is never told less without a reason.
+    /// What its sender cannot afford any more is held back until it can, or until it expires: who
+    /// was told that a transaction waits is never told less without a reason.
     pub fn apply_block(&mut self, touched: &[(AccountId, Account)]) {
         for (id, account) in touched {
             if !self.queues.contains_key(id) {
@@ -256,7 +257,8 @@ impl Mempool {
         }
     }
 
-    /// Drops one transaction that turned out not to apply, and what the same sender queued behind it.
+    /// Drops one transaction that turned out not to apply, and what the same sender queued behind
+    /// it.
     pub fn remove(&mut self, wire_id: &WireId) {
         if let Some((account, nonce)) = self.by_wire_id.get(wire_id).copied() {
             self.remove_from(&account, nonce);

@@ -1,8 +1,9 @@
 //! The shell of the product: sockets, disks, threads and clocks around the core.
 //!
-//! One task owns the core and feeds it: what is durable first, then links, results and requests as they
-//! come. Everything that can wait, waits elsewhere: [`workers`] checks, [`disk`] appends and reads blocks,
-//! [`consensus_log`] syncs the consensus log, and the HTTP interface has a runtime of its own.
+//! One task owns the core and feeds it: what is durable first, then links, results and requests as
+//! they come. Everything that can wait, waits elsewhere: [`workers`] checks, [`disk`] appends and
+//! reads blocks, [`consensus_log`] syncs the consensus log, and the HTTP interface has a runtime of
+//! its own.
 
 #![expect(
     clippy::disallowed_methods,
@@ -51,8 +52,8 @@ use driver::{Driver, Inboxes};
 use run_mark::RunMark;
 use workers::Workers;
 
-/// Threads that check transactions. Our choice: one of the smallest machine's two cores; the other is for
-/// blocks, consensus and the disk.
+/// Threads that check transactions. Our choice: one of the smallest machine's two cores; the other
+/// is for blocks, consensus and the disk.
 const CHECK_THREADS: usize = 1;
 
 /// What a node is started with.

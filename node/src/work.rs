@@ -1,8 +1,8 @@
 //! Work above 100 µs, which the core hands out and gets back as an input.
 //!
-//! A piece of [`Work`] carries all it needs: an immutable view of the ledger, and bytes. [`Worker::run`] is a
-//! sequential function of it, so a thread pool and the simulator compute the same result; when it comes
-//! back is the shell's affair.
+//! A piece of [`Work`] carries all it needs: an immutable view of the ledger, and bytes.
+//! [`Worker::run`] is a sequential function of it, so a thread pool and the simulator compute the
+//! same result; when it comes back is the shell's affair.
 //!
 //! # Limits
 //! The memo of verified transactions holds at most [`MEMO_MAX`], about 100 MiB at the worst.

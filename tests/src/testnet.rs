@@ -1,7 +1,7 @@
 //! A testnet of real processes, driven through the command line as a person would.
 //!
-//! Each has its own state and data folders, so that tests run side by side, and is stopped when it goes
-//! out of scope.
+//! Each has its own state and data folders, so that tests run side by side, and is stopped when it
+//! goes out of scope.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -76,8 +76,8 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Says whether the same transaction may apply later, when its sender has more funds or an earlier
-    /// nonce was used.
+    /// Says whether the same transaction may apply later, when its sender has more funds or an
+    /// earlier nonce was used.
     pub const fn may_pass(&self) -> bool {
         match self {
             Self::Funds { .. } => true,

@@ -1,11 +1,12 @@
 //! Bodies of the blocks that may be decided at the current height.
 //!
-//! A body is taken in when consensus has seen a signed proposal (or a certificate) for its hash. One that
-//! comes earlier than its proposal waits in a small corner. What is wanted and missing is asked for, from
-//! one neighbour after the other.
+//! A body is taken in when consensus has seen a signed proposal (or a certificate) for its hash.
+//! One that comes earlier than its proposal waits in a small corner. What is wanted and missing is
+//! asked for, from one neighbour after the other.
 //!
 //! # Limits
-//! [`BODIES_MAX`] bodies, of which at most [`EARLY_MAX`] that no proposal has named: 72 MiB at the worst.
+//! [`BODIES_MAX`] bodies, of which at most [`EARLY_MAX`] that no proposal has named: 72 MiB at the
+//! worst.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,17 +25,20 @@ use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
 use crate::work::{ExecutedBlock, Work};
 
-/// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early ones.
+/// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early
+/// ones.
 pub(super) const BODIES_MAX: usize = 24;
 /// Most bodies that no proposal has named yet.
 pub(super) const EARLY_MAX: usize = 4;
-/// How long a wanted body may take by itself before it is asked for. Our choice: a block of 2 MiB passes
-/// 200 Mbit/s in that time.
+/// How long a wanted body may take by itself before it is asked for. Our choice: a block of 2 MiB
+/// passes 200 Mbit/s in that time.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Bodies up to this size are pushed on to all neighbours; larger ones are fetched by who lacks them.
-/// Our choice: pushing a larger one to many would delay votes behind it in the bottleneck's queue.
+/// Bodies up to this size are pushed on to all neighbours; larger ones are fetched by who lacks
+/// them. Our choice: pushing a larger one to many would delay votes behind it in the bottleneck's
+/// queue.
 const PUSH_BYTES_MAX: usize = 64 * 1024;
-/// How far a block's time may be ahead of our clock to be voted for. Our choice: good NTP is within 50 ms.
+/// How far a block's time may be ahead of our clock to be voted for. Our choice: good NTP is within
+/// 50 ms.
 const DRIFT_MAX_MS: u64 = 500;
 
 /// The bodies of one height.
@@ -191,7 +195,8 @@ impl Core {
         }
     }
 
-    /// Asks for wanted bodies that did not come by themselves, and returns to blocks that became timely.
+    /// Asks for wanted bodies that did not come by themselves, and returns to blocks that became
+    /// timely.
     pub(super) fn fetch_missing_blocks(&mut self) {
         let height = self.blocks.height;
         let mut asks = Vec::new();
@@ -344,8 +349,8 @@ impl Core {
         self.hand_out(work, Pending::Execute);
     }
 
-    /// The consensus key of a validator; of whoever stands first for an account that is none, whose blocks
-    /// are invalid anyway.
+    /// The consensus key of a validator; of whoever stands first for an account that is none, whose
+    /// blocks are invalid anyway.
     fn key_of(&self, account: &AccountId) -> PublicKey {
         let members = self.tip.validators.members();
         let named = members.iter().find(|member| member.account == *account);

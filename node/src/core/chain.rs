@@ -16,7 +16,8 @@ use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
 use crate::work::{BlockInputs, ExecutedBlock, RangeError, Work};
 
-/// Most fetched ranges that wait for their check. Gossip delivers one after the other, so this is slack.
+/// Most fetched ranges that wait for their check. Gossip delivers one after the other, so this is
+/// slack.
 const RANGES_MAX: usize = 4;
 
 /// Blocks between decision and disk.
@@ -76,8 +77,8 @@ impl Core {
 
     /// It is our turn: hands out the making of a block.
     ///
-    /// A fresh proposal in a later round halves its size limit, so that slow machines never fail every
-    /// round.
+    /// A fresh proposal in a later round halves its size limit, so that slow machines never fail
+    /// every round.
     pub(super) fn build_block(&mut self, height: Height, round: Round) {
         if height != self.tip.height + 1 {
             return;
@@ -212,7 +213,8 @@ impl Core {
         self.hand_out(work, Pending::Range(peer, from));
     }
 
-    /// A worker checked a range: what is right is committed, what is wrong is the neighbour's fault.
+    /// A worker checked a range: what is right is committed, what is wrong is the neighbour's
+    /// fault.
     pub(super) fn range_checked(
         &mut self,
         (peer, from): (PeerId, Height),

@@ -11,8 +11,8 @@ use super::{Action, Core, Event, HaltReason, LogWrite};
 use crate::consensus;
 use crate::consensus::wal::{LogEntry, LogRecord};
 
-/// Most waiting transactions offered to a new neighbour. Our choice: what the healing of a network split
-/// needs first; the rest follows from other neighbours.
+/// Most waiting transactions offered to a new neighbour. Our choice: what the healing of a network
+/// split needs first; the rest follows from other neighbours.
 const OFFER_MAX: usize = 10_000;
 
 impl Core {
@@ -128,8 +128,8 @@ impl Core {
         }
     }
 
-    /// Puts the bodies of blocks beside the records that call them valid: a validator votes only for what
-    /// it can still produce after a power cut.
+    /// Puts the bodies of blocks beside the records that call them valid: a validator votes only
+    /// for what it can still produce after a power cut.
     fn with_bodies(
         &self,
         height: Height,

@@ -1,8 +1,9 @@
 //! Transactions on their way in: from a neighbour or a request, through a check, into the mempool.
 //!
 //! # Limits
-//! [`CHECKS_MAX`] batches are under check at once and [`WAITING_MAX`] wait; what comes on top is dropped and
-//! its sender told so. The accounts that recent blocks touched are kept for [`RECENT_HEIGHTS`] blocks.
+//! [`CHECKS_MAX`] batches are under check at once and [`WAITING_MAX`] wait; what comes on top is
+//! dropped and its sender told so. The accounts that recent blocks touched are kept for
+//! [`RECENT_HEIGHTS`] blocks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use starling_ledger::vote::Height;
 use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId};
 use crate::work::{CheckError, CheckedTransaction, Work};
 
-/// Most batches under check. Our choice: enough to keep some threads busy, little enough to bound delay.
+/// Most batches under check. Our choice: enough to keep some threads busy, little enough to bound
+/// delay.
 pub(super) const CHECKS_MAX: usize = 16;
 /// Most batches that wait for a check. A batch is at most one frame of 64 KiB: 16 MiB in all.
 pub(super) const WAITING_MAX: usize = 256;
@@ -225,7 +227,8 @@ impl Core {
         account: Option<&Account>,
         time_ms: u64,
     ) -> Result<(), (&'static str, String)> {
-        // A gap counts from the last nonce that waits, so that a sender may queue as many as it likes.
+        // A gap counts from the last nonce that waits, so that a sender may queue as many as it
+        // likes.
         let waiting = self.mempool.next_nonce(&transaction.sender());
         let reached = account.map(|account| {
             let next = waiting

@@ -2,8 +2,8 @@
 
 use starling_ledger::transaction::{Amount, Nonce};
 
-/// Why a transaction does not enter. All of them depend on the state of this node, so none is a fault of
-/// the peer that sent it.
+/// Why a transaction does not enter. All of them depend on the state of this node, so none is a
+/// fault of the peer that sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MempoolError {

@@ -1,3 +1,5 @@
+//! The rules of the mempool, one test each.
+
 use super::*;
 use starling_ledger::authority::Authority;
 use starling_ledger::hash::Hash;

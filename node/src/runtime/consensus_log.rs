@@ -1,8 +1,8 @@
 //! The consensus log and the sign guard: two files, and the thread that syncs them.
 //!
-//! A write appends to the log and syncs, then appends to the guard and syncs; only then is it reported.
-//! Neither ever waits behind the store. Both are rewritten beside themselves and renamed when they have
-//! grown. The first error ends the thread: nothing is signed after it.
+//! A write appends to the log and syncs, then appends to the guard and syncs; only then is it
+//! reported. Neither ever waits behind the store. Both are rewritten beside themselves and renamed
+//! when they have grown. The first error ends the thread: nothing is signed after it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -95,9 +95,11 @@ pub(super) struct RecoveredFiles {
 pub(super) struct LogSender(mpsc::SyncSender<LogWrite>);
 
 impl LogFiles {
-    /// Opens the files of `folder`, cuts off what a crash tore, and returns what lies above `height`.
+    /// Opens the files of `folder`, cuts off what a crash tore, and returns what lies above
+    /// `height`.
     ///
-    /// A folder without any block gets a fresh guard for `key`; in any other, a missing guard is a loss.
+    /// A folder without any block gets a fresh guard for `key`; in any other, a missing guard is a
+    /// loss.
     ///
     /// # Errors
     /// [`LogError`] if a file cannot be read, is damaged, or belongs to another key.

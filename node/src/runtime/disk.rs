@@ -12,7 +12,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::work::ExecutedBlock;
 
-/// Most commits that wait. A fetched range has at most 64 blocks, and the core waits for it to settle.
+/// Most commits that wait. A fetched range has at most 64 blocks, and the core waits for it to
+/// settle.
 const COMMITS_MAX: usize = 256;
 /// Most reads for neighbours that wait; what comes on top is not answered, and asked for elsewhere.
 const READS_MAX: usize = 64;

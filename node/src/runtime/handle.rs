@@ -1,4 +1,5 @@
-//! What the HTTP side holds of a node: the chain on disk, the status, events, and a way to ask the core.
+//! What the HTTP side holds of a node: the chain on disk, the status, events, and a way to ask the
+//! core.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

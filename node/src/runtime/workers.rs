@@ -10,8 +10,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::core::WorkId;
 use crate::work::{Work, WorkResult, Worker};
 
-/// Most pieces of block work that wait. The core has at most a proposal and a range under way, and a
-/// few blocks of other rounds.
+/// Most pieces of block work that wait. The core has at most a proposal and a range under way, and
+/// a few blocks of other rounds.
 const BLOCK_WORK_MAX: usize = 64;
 
 /// Hands work to threads; results arrive at the channel given at the start.
