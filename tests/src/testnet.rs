@@ -53,6 +53,11 @@ impl Testnet {
         self.home.path()
     }
 
+    /// Returns the path of the binary.
+    pub fn binary(&self) -> &Path {
+        &self.starling
+    }
+
     /// Returns a command of the binary, with this testnet's folders.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.starling);
