@@ -12,7 +12,7 @@
 //!   report what they touched.
 //!
 //! # Limits
-//! Bodies of blocks: see [`blocks`]. Transactions under check: [`transactions::CHECKS_MAX`]
+//! Bodies of blocks: see `blocks`. Transactions under check: `CHECKS_MAX`
 //! batches.
 
 mod blocks;

@@ -1,8 +1,8 @@
 //! The shell of the product: sockets, disks, threads and clocks around the core.
 //!
 //! One task owns the core and feeds it: what is durable first, then links, results and requests as
-//! they come. Everything that can wait, waits elsewhere: [`workers`] checks, [`disk`] appends and
-//! reads blocks, [`consensus_log`] syncs the consensus log, and the HTTP interface has a runtime of
+//! they come. Everything that can wait, waits elsewhere: `workers` checks, `disk` appends and
+//! reads blocks, `consensus_log` syncs the consensus log, and the HTTP interface has a runtime of
 //! its own.
 
 #![expect(
