@@ -135,6 +135,37 @@ fn a_network_that_lost_every_guard_resumes_after_the_quiet_time() {
 }
 
 #[test]
+fn what_was_watched_is_not_replayed_once_the_node_signs_again() {
+    let mut network = Network::new(4, 9, Faults::default());
+    network.run_to(5, 60 * SECOND);
+    for index in 0..4 {
+        network.crash(index);
+        network.nodes[index].guard.clear();
+        network.nodes[index].log.clear();
+    }
+    network.run_for(SECOND);
+    (0..4).for_each(|index| network.start(index));
+    let reached = network.decided();
+    let signs = |network: &Network, index: usize| {
+        let machine = network.nodes[index].machine.as_ref();
+        machine.is_some_and(|machine| machine.status(network.now).signing)
+    };
+    while !(0..4).all(|index| signs(&network, index)) {
+        network.run_for(SECOND / 1_000);
+    }
+    assert_eq!(
+        network.decided(),
+        reached,
+        "they sign in the middle of a height"
+    );
+    network.run_for(SECOND / 50);
+    (0..4).for_each(|index| network.crash(index));
+    (0..4).for_each(|index| network.start(index));
+    network.run_for(60 * SECOND);
+    assert!(network.decided() > reached);
+}
+
+#[test]
 fn a_second_copy_of_a_key_makes_the_first_one_stop() {
     // Machine 3 is started with the key of machine 0, on a disk of its own.
     let mut network = Network::new(4, 8, Faults::default());
