@@ -21,6 +21,7 @@ use super::site::Site;
 use crate::api::{
     BlockEvent, ConsensusReply, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent,
 };
+use crate::consensus::ConsensusEvent;
 use crate::core::{Event, Status};
 use crate::runtime::NumberedEvent;
 
@@ -175,6 +176,7 @@ impl Writer<'_> {
                     self.site.hub.tell_block(&block);
                 }
             }
+            Event::Consensus(ConsensusEvent::Offence(_)) => self.site.metrics.offended(),
             Event::Consensus(_) | Event::Note(_) => {}
         }
     }

@@ -59,6 +59,7 @@ pub(super) struct Metrics {
     gossip_frames: Family<Labels, Counter>,
     gossip_duplicates: Counter,
     gossip_faults: Counter,
+    offences: Counter,
     blocks: Counter,
     blocks_fetched: Counter,
     transactions: Counter,
@@ -86,6 +87,7 @@ impl Default for Metrics {
             gossip_frames: Family::default(),
             gossip_duplicates: Counter::default(),
             gossip_faults: Counter::default(),
+            offences: Counter::default(),
             blocks: Counter::default(),
             blocks_fetched: Counter::default(),
             transactions: Counter::default(),
@@ -164,6 +166,11 @@ impl Metrics {
             ),
             ("gossip_faults", "Faults of peers", &self.gossip_faults),
             (
+                "consensus_offences",
+                "Double signatures of validators that were proven",
+                &self.offences,
+            ),
+            (
                 "blocks_final",
                 "Blocks that became final since the start",
                 &self.blocks,
@@ -195,6 +202,11 @@ impl Metrics {
     /// Blocks fetched from neighbours since the start.
     pub(super) fn blocks_fetched(&self) -> u64 {
         self.blocks_fetched.get()
+    }
+
+    /// A validator was seen signing twice.
+    pub(super) fn offended(&self) {
+        self.offences.inc();
     }
 
     /// A transaction entered the mempool.

@@ -1,7 +1,15 @@
 //! What supervisors and Prometheus see.
 
+use starling_ledger::block::BlockHash;
+use starling_ledger::evidence::Evidence;
+use starling_ledger::genesis::local_consensus_key;
+use starling_ledger::hash::Hash;
+use starling_ledger::keys::Signer as _;
+use starling_ledger::vote::{Vote, VoteType};
+
 use super::client::{Events, get};
 use super::node::{Node, halt, quick};
+use crate::consensus::ConsensusEvent;
 use crate::core::Event;
 
 #[test]
@@ -41,12 +49,30 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
 }
 
+/// Says that n2 voted for a block and for nil in one step.
+fn offence() -> Event {
+    let key = local_consensus_key("n2");
+    let vote = |block| {
+        let vote = Vote {
+            vote_type: VoteType::Prevote,
+            height: 3,
+            round: 0,
+            block,
+            validator: key.public_key(),
+        };
+        vote.sign(&Hash([1; 32]), &key)
+    };
+    let evidence = Evidence::of_votes(vote(None), vote(Some(BlockHash(Hash([2; 32])))));
+    Event::Consensus(ConsensusEvent::Offence(Box::new(evidence)))
+}
+
 #[test]
 fn metrics_carry_their_names_and_numbers() {
     let mut node = Node::start(quick());
     let mut events = Events::open(node.address(), "/events", "");
     let payment = node.chain.payment(2);
     node.handle.announce(Event::Accepted(payment.id()));
+    node.handle.announce(offence());
     node.commit(&[payment]);
     // Once the subscriber has the block, it has been counted.
     while events.next().unwrap().kind != "block" {}
@@ -70,6 +96,7 @@ fn metrics_carry_their_names_and_numbers() {
         ("starling_gossip_duplicates_total", "5"),
         ("starling_peers{direction=\"inbound\"}", "1"),
         ("starling_peers{direction=\"outbound\"}", "0"),
+        ("starling_consensus_offences_total", "1"),
         ("starling_blocks_final_total", "1"),
         ("starling_transactions_final_total", "1"),
         ("starling_finality_seconds_count", "1"),
