@@ -46,6 +46,9 @@ const LIFETIME_MS: u64 = 600_000;
 const FUNDING_BATCH: usize = 32;
 /// Most missing transfers that are named.
 const MISSING_SHOWN_MAX: usize = 5;
+/// When a transfer that is not final is submitted again: a node that is killed forgets what it took
+/// and had not passed on yet. A repeat is the same transaction, so it cannot be paid twice.
+const RESUBMIT: Duration = Duration::from_secs(3);
 /// How long a turn of the loop waits for a block at most.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -80,13 +83,20 @@ struct Tally {
     elapsed: Duration,
 }
 
+/// A transfer that is not final yet.
+struct UnderWay {
+    since: Instant,
+    submitted: Instant,
+    job: Job,
+}
+
 /// A run under way.
 struct Run {
     senders: Senders,
     submitters: Submitters,
     done: Receiver<Submission>,
     follower: Follower,
-    under_way: BTreeMap<String, (Instant, usize)>,
+    under_way: BTreeMap<String, UnderWay>,
     tally: Tally,
     bar: ProgressBar,
 }
@@ -152,10 +162,13 @@ impl Run {
             let before = (self.tally.sent, self.under_way.len());
             while self.tally.sent < due && self.send_one() {}
             self.collect();
-            if let Some(sender) = self.senders.stuck() {
-                let nonce = ask(node, network, &sender.account)?.next_nonce;
-                sender.go_on(nonce);
+            // A node that is away at the moment is asked again at the next turn.
+            if let Some(sender) = self.senders.stuck()
+                && let Ok(held) = ask(node, network, &sender.account)
+            {
+                sender.go_on(held.next_nonce);
             }
+            self.submit_again();
             for id in self.follower.next(TURN) {
                 self.finish(&id, started);
             }
@@ -175,9 +188,20 @@ impl Run {
             return false;
         };
         let id = signed.id.to_string();
-        let mut job = Some(Job { sender, signed });
-        self.under_way.insert(id, (Instant::now(), sender));
+        let job = Job {
+            sender,
+            signed,
+            is_repeat: false,
+        };
+        let now = Instant::now();
+        let under_way = UnderWay {
+            since: now,
+            submitted: now,
+            job: job.clone(),
+        };
+        self.under_way.insert(id, under_way);
         self.tally.sent += 1;
+        let mut job = Some(job);
         while let Some(waiting) = job.take() {
             job = self.submitters.submit(waiting);
             if job.is_some() {
@@ -188,12 +212,31 @@ impl Run {
         true
     }
 
+    /// Submits again what has waited for long, as far as there is room.
+    fn submit_again(&mut self) {
+        let waiting = self.under_way.values_mut();
+        for one in waiting.filter(|one| one.submitted.elapsed() > RESUBMIT) {
+            let repeat = Job {
+                is_repeat: true,
+                ..one.job.clone()
+            };
+            if self.submitters.submit(repeat).is_some() {
+                return;
+            }
+            one.submitted = Instant::now();
+        }
+    }
+
     /// Takes note of what nodes refused.
     fn collect(&mut self) {
         while let Ok(submission) = self.done.try_recv() {
             let Some(error) = submission.error else {
                 continue;
             };
+            // A repeat may come when the first has just become final; blocks tell.
+            if submission.job.is_repeat {
+                continue;
+            }
             if self
                 .under_way
                 .remove(&submission.job.signed.id.to_string())
@@ -207,10 +250,10 @@ impl Run {
     }
 
     fn finish(&mut self, id: &str, started: Instant) {
-        if let Some((submitted, sender)) = self.under_way.remove(id) {
-            self.tally.latencies.add(submitted.elapsed());
+        if let Some(one) = self.under_way.remove(id) {
+            self.tally.latencies.add(one.since.elapsed());
             self.tally.elapsed = started.elapsed();
-            self.senders.finished(sender);
+            self.senders.finished(one.job.sender);
             self.bar.inc(1);
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Job {
     pub(crate) sender: usize,
     /// The transfer.
     pub(crate) signed: SignedPayment,
+    /// Whether it was submitted before.
+    pub(crate) is_repeat: bool,
 }
 
 /// What became of a submission.
