@@ -4,11 +4,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak planted bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos planted bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
 SEEDS ?= 100
+KILLS ?= 50
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +49,9 @@ soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the fir
 	@env=$$(scripts/env.sh); eval "$$env"; for seed in $$(seq $(SEEDS)); do \
 	    "$$CARGO_TARGET_DIR/release/sim" --seed $$seed $(ARGS) || { echo "seed $$seed failed"; exit 1; }; \
 	done
+
+chaos: build ## kill validators KILLS times (default 50) under load, with real processes
+	STARLING_KILLS=$(KILLS) $(CARGO) test --release -p starling-tests --test chaos -- --nocapture
 
 planted: rocksdb ## plant known bugs in a copy of the sources; the simulator has to find each
 	./scripts/planted.sh

@@ -1,6 +1,7 @@
 //! What checks the whole: simulated networks, the binary as a person uses it, and the house rules
 //! on the sources.
 
+pub mod audit;
 pub mod simulator;
 pub mod testnet;
 pub mod tidy;

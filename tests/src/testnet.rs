@@ -3,6 +3,8 @@
 //! Each has its own state and data folders, so that tests run side by side, and is stopped when it
 //! goes out of scope.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -139,6 +141,74 @@ impl Testnet {
         let nodes = overview["nodes"].as_array()?;
         let entry = nodes.iter().find(|entry| entry["name"] == node)?;
         Some(entry["http"].as_str()?.to_owned())
+    }
+
+    /// Returns the folder of the testnet.
+    pub fn folder(&self) -> PathBuf {
+        self.home().join("state/starling/testnets/local")
+    }
+
+    /// Returns the data folder of a node.
+    pub fn data_of(&self, node: &str) -> PathBuf {
+        self.folder().join(node).join("data")
+    }
+
+    /// Returns what a node has logged so far.
+    pub fn log_of(&self, node: &str) -> String {
+        let log = std::fs::read(self.folder().join(node).join("log"));
+        String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
+    }
+
+    /// Returns one number of a node's metrics; `None` if it does not answer or has no such number.
+    pub fn metric_of(&self, node: &str, name: &str) -> Option<u64> {
+        let url = self.url_of(node)?;
+        let host = url.strip_prefix("http://")?;
+        let mut stream = TcpStream::connect(host).ok()?;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let number = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(number)
+    }
+
+    /// Waits until `nodes` have one block at the highest height that any of them has now.
+    ///
+    /// # Panics
+    /// If they do not get there, or differ.
+    pub fn same_head(&self, nodes: &[&str]) -> u64 {
+        let heights = nodes.iter().map(|node| self.height_of(node));
+        let height = heights.max().expect("at least one node");
+        let blocks: Vec<Value> = nodes
+            .iter()
+            .map(|node| self.block_of(node, height))
+            .collect();
+        for block in &blocks {
+            assert_eq!(block["hash"], blocks[0]["hash"], "height {height}");
+            assert_eq!(block["state_root"], blocks[0]["state_root"]);
+        }
+        height
+    }
+
+    /// Waits until a node has the block at `height`, and returns it.
+    ///
+    /// # Panics
+    /// If it does not get there.
+    pub fn block_of(&self, node: &str, height: u64) -> Value {
+        wait_for("a block", || {
+            let url = self.url_of(node)?;
+            let height = height.to_string();
+            let (code, envelope) = self.envelope(&["block", &height, "--node", &url]);
+            (code == 0).then(|| envelope["data"].clone())
+        })
+    }
+
+    /// Stops the testnet in good order, so that its folders can be read.
+    ///
+    /// # Panics
+    /// If it does not stop.
+    pub fn stop(&self) {
+        self.ok(&["testnet", "stop"]);
     }
 
     /// Returns the height of a node; 0 if it does not answer.
