@@ -31,17 +31,24 @@ fn steps() -> Vec<Step> {
     steps
 }
 
-/// What stays of a line from run to run: numbers and hashes become `#`, runs of spaces one.
+/// What stays of a line from run to run: numbers and hashes become `#`, with or without a unit of
+/// time, and runs of spaces one.
 fn shape(line: &str) -> String {
-    let words = line.split_whitespace().map(|word| {
+    let mut words: Vec<&str> = Vec::new();
+    for word in line.split_whitespace() {
         let core = word.trim_matches(|letter: char| ",;:.()".contains(letter));
         let varies = core.chars().any(|letter| letter.is_ascii_digit())
             && !core.starts_with('n')
             && !core.starts_with("starlocal");
         let is_hash = core.len() >= 8 && core.chars().all(|letter| letter.is_ascii_hexdigit());
-        if varies || is_hash { "#" } else { word }
-    });
-    words.collect::<Vec<_>>().join(" ")
+        let is_unit = ["ms", "s", "min"].contains(&core) && words.last() == Some(&"#");
+        if varies || is_hash {
+            words.push("#");
+        } else if !is_unit {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }
 
 #[test]
@@ -49,6 +56,10 @@ fn numbers_and_hashes_may_differ_and_nothing_else() {
     assert_eq!(
         shape("  FINAL  16 ms   block 2, done"),
         shape("  FINAL   9 ms block 14, done")
+    );
+    assert_eq!(
+        shape("up after 512 ms: voting"),
+        shape("up after 1.5 s: voting")
     );
     assert_ne!(shape("n2 killed."), shape("n3 killed."));
     assert_ne!(shape("alice 25 STAR"), shape("bob 25 STAR"));

@@ -252,8 +252,8 @@ impl Consensus {
         };
         let height = state.height();
         match output {
-            // A node that only watches has nothing to derive again after a crash; and what it was fed
-            // before it joined in is not what it was fed since.
+            // A node that only watches has nothing to derive again after a crash; and what it was
+            // fed before it joined in is not what it was fed since.
             Output::Log(_) if state.spectator => {}
             Output::Log(input) => self.outbox.log(height, &input),
             Output::Publish(message) => self.publish(height, message),
