@@ -20,7 +20,7 @@ mod run_mark;
 mod trace;
 mod workers;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -181,6 +181,7 @@ async fn start(
         transport,
         handle: handle.clone(),
         at_once: VecDeque::new(),
+        dialed: BTreeSet::new(),
         published: None,
     };
     ready(&handle);

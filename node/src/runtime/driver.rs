@@ -1,10 +1,10 @@
 //! The task that owns the core: feeds it inputs and carries out its actions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use starling_gossip::link::SendError;
+use starling_gossip::link::{Direction, LinkId, SendError};
 use starling_gossip::transport::{Transport, TransportEvent, TransportEvents};
 use starling_gossip::{Instant, PeerId};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
@@ -33,6 +33,8 @@ pub(super) struct Driver {
     pub(super) handle: NodeHandle,
     /// Inputs that arose while actions were carried out.
     pub(super) at_once: VecDeque<Input>,
+    /// Links that this node dialed, at most as many as the transport has.
+    pub(super) dialed: BTreeSet<LinkId>,
     /// When the status was last published.
     pub(super) published: Option<(u64, Instant)>,
 }
@@ -102,11 +104,32 @@ impl Driver {
             Some(logged) = inboxes.logged_inbox.recv() => Input::Logged { id: logged? },
             Some(result) = inboxes.disk_inbox.recv() => on_disk(result)?,
             Some((id, result)) = inboxes.work_inbox.recv() => Input::Worked { id, result },
-            Some(event) = inboxes.links.next() => on_link(event),
+            Some(event) = inboxes.links.next() => {
+                self.note_link(&event);
+                on_link(event)
+            }
             Some(request) = inboxes.request_inbox.recv() => waiting.admit(request),
             () = sleep => Input::Wake,
         };
         Ok(Some(input))
+    }
+
+    /// Says why a link that this node dialed ended, such as to a node of another network. Links of
+    /// others are not worth a line each: anybody can open and close them.
+    fn note_link(&mut self, event: &TransportEvent) {
+        match event {
+            TransportEvent::Connected {
+                link,
+                direction: Direction::Outbound,
+                ..
+            } => {
+                self.dialed.insert(*link);
+            }
+            TransportEvent::Disconnected { link, peer, reason } if self.dialed.remove(link) => {
+                tracing::info!(%peer, "link ended: {reason}");
+            }
+            _ => {}
+        }
     }
 
     fn carry_out(
