@@ -138,7 +138,9 @@ impl Consensus {
     ) -> Self {
         let key = signer.as_ref().map(|signer| signer.public_key());
         let mut guard = recovered.guard.filter(|guard| Some(guard.key()) == key);
-        let guard_lost = key.is_some() && guard.is_none() && !config.sign_at_once;
+        // A guard that knows of nothing is as good as lost, except at block 1 of a new network.
+        let knows_nothing = guard.as_ref().is_none_or(|guard| guard.height() == 0);
+        let guard_lost = key.is_some() && knows_nothing && !config.sign_at_once;
         if let Some(key) = key {
             let guard = guard.get_or_insert_with(|| GuardState::new(key));
             // The log is written first, so it may hold own messages that the guard has not seen.

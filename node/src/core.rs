@@ -42,6 +42,10 @@ use blocks::Blocks;
 use chain::Pipeline;
 use transactions::{Checks, RecentAccounts};
 
+/// How old a network may be for an empty folder to be taken for its beginning. Our choice: a
+/// testnet's validators start within seconds of each other; nobody replaces a lost disk that fast.
+const NEWBORN_MS: u64 = 60_000;
+
 /// What a core is made of.
 pub struct CoreConfig {
     /// How it meets its neighbours.
@@ -84,6 +88,10 @@ pub struct Core {
     now: Now,
     /// The actions of the current call.
     out: Vec<Action>,
+    /// This validator has an empty folder on a network that is not newly born: before block 1 it
+    /// asks its neighbours whether they have blocks. Where they do, it may have signed what it no
+    /// longer knows of; it syncs, and watches before it signs.
+    asks_first: bool,
     halted: Option<HaltReason>,
 }
 
@@ -114,6 +122,12 @@ impl Core {
             sign_at_once: config.sign_at_once,
         };
         let (genesis, recovered) = (tip.genesis_hash, config.recovered);
+        let asks_first = config.signer.is_some()
+            && !config.sign_at_once
+            && tip.height == 0
+            && recovered.log.is_empty()
+            && tip.validators.members().len() > 1
+            && now.wall_ms.saturating_sub(tip.genesis.time_ms) > NEWBORN_MS;
         let consensus = Consensus::new(settings, config.signer, config.scheme, genesis, recovered);
         let mut core = Self {
             gossip: Gossip::new(&config.gossip),
@@ -129,11 +143,14 @@ impl Core {
             queue: VecDeque::new(),
             now,
             out: Vec::new(),
+            asks_first,
             halted: None,
             settled: tip.clone(),
             tip,
         };
-        core.start_height();
+        if !asks_first {
+            core.start_height();
+        }
         for body in config.bodies {
             core.recover_body(body);
         }
@@ -188,8 +205,19 @@ impl Core {
         if due(self.consensus.next_deadline()) {
             self.tell_consensus(consensus::Input::Wake);
         }
+        if self.asks_first && self.network_is_new() {
+            self.start_height();
+        }
         self.fetch_missing_blocks();
         self.refill_checks();
+    }
+
+    /// Says whether most neighbours have no block either. What they claim counts, not whether they
+    /// deliver.
+    fn network_is_new(&self) -> bool {
+        let peers = self.gossip.peers();
+        let new = peers.iter().filter(|peer| peer.height == 0).count();
+        2 * new > peers.len()
     }
 
     /// Carries what the nested machines want of each other until nothing is left.

@@ -98,6 +98,19 @@ fn nodes_that_only_follow_and_begin_late_catch_up() {
     }));
 }
 
+/// In seed 3 a validator that had lost its disk voted at block 1 again, and otherwise.
+#[test]
+fn a_validator_that_lost_its_disk_does_not_sign_what_it_may_have_signed() {
+    let seeds = [3, 19, 40, 41, 55].into_iter().chain(60..=70);
+    hold(seeds.map(|seed| Config {
+        wipes: 1,
+        observers: 1,
+        loss_percent: 5,
+        delay_ms: (1, 100),
+        ..Config::calm(seed, 4, 20)
+    }));
+}
+
 #[test]
 fn thirty_in_a_hundred_frames_lost_do_not_stop_the_network() {
     let reports = hold([Config {

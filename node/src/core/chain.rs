@@ -62,6 +62,7 @@ struct Announcement {
 impl Core {
     /// Begins the height after the tip.
     pub(super) fn start_height(&mut self) {
+        self.asks_first = false;
         let height = self.tip.height + 1;
         self.blocks.advance(height);
         let validators = Arc::clone(&self.tip.validators);

@@ -228,11 +228,12 @@ impl Node {
     }
 
     fn wall_ms(&self, now: Instant, setting: &Setting) -> u64 {
-        // The run begins a minute after the genesis was written.
+        // The run begins an hour after the genesis was written, so that a validator whose folder is
+        // empty asks its neighbours first whether the network is new.
         let right = setting
             .genesis
             .time_ms
-            .saturating_add(60_000)
+            .saturating_add(3_600_000)
             .saturating_add(now.as_millis());
         right.saturating_add_signed(self.skew_ms)
     }
