@@ -15,11 +15,15 @@
 //! | account history | account, nonce | transaction id |
 //! | meta | `genesis` | genesis |
 //! | meta | `tip` | height, block hash |
+//! | meta | `first` | lowest height whose block is kept; absent where all are |
 //!
 //! Heights and nonces in keys are eight bytes, big-endian, so that scans run in their order.
 //!
 //! # Invariants
-//! - Every height from 1 to the tip's has header, body and certificate, and no other height has.
+//! - Every height from the first that is kept to the tip's has header, body and certificate. Below
+//!   it no height has a body, and whoever asks is told "pruned", never "unknown". None is above the
+//!   tip.
+//! - The tip has header and certificate, also where no block is kept.
 //! - The state stored is the one after the tip.
 
 mod error;
@@ -166,6 +170,12 @@ impl ChainStore {
         }
         put_tip(&mut batch, height, hash);
         Ok(batch)
+    }
+
+    /// Notes in `batch` that no block below `first` is kept: for whoever removes them in that batch,
+    /// or begins a ledger above block 1.
+    pub fn put_first(batch: &mut WriteBatch, first: Height) {
+        batch.put(Column::Meta, layout::FIRST, encode(&first));
     }
 
     /// Writes a batch of [`ChainStore::append_batch`]; it is on the disk when this returns.

@@ -14,6 +14,8 @@ use crate::vote::Height;
 pub(super) const GENESIS: &[u8] = b"genesis";
 /// The key of the tip.
 pub(super) const TIP: &[u8] = b"tip";
+/// The key of the lowest height whose block is kept; absent where all are.
+pub(super) const FIRST: &[u8] = b"first";
 
 /// Most bytes of a stored genesis: the largest list of accounts, and all else.
 pub(super) const GENESIS_BYTES_MAX: usize = 8 * 1024 * 1024;

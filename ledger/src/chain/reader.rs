@@ -62,6 +62,26 @@ impl ChainReader {
         self.value::<_, 64>(Column::Meta, layout::TIP)
     }
 
+    /// Returns the lowest height whose block is kept: 1, unless lower ones were pruned or never
+    /// came, because the ledger began with a snapshot. One above the tip where no block is kept.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn first(&self) -> Result<Height, ChainError> {
+        match self.value::<Height, 8>(Column::Meta, layout::FIRST)? {
+            Some(0) => Err(corrupt(Column::Meta, "the first block kept is block 0")),
+            first => Ok(first.unwrap_or(1)),
+        }
+    }
+
+    /// Says whether the network has a block at `height` that is no longer, or was never, kept here.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn is_pruned(&self, height: Height) -> Result<bool, ChainError> {
+        Ok(height >= 1 && height < self.first()?)
+    }
+
     /// Returns the header at `height`.
     ///
     /// # Errors

@@ -118,6 +118,29 @@ fn a_block_is_stored_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_is_not_kept_is_told_from_what_is_unknown() {
+    let mut network = Network::new();
+    let read = network.chain.read().clone();
+    assert_eq!(read.first(), Ok(1));
+    for _ in 0..3 {
+        network.commit(&[]);
+    }
+    let mut batch = WriteBatch::new();
+    ChainStore::put_first(&mut batch, 3);
+    network.storage.write(batch).unwrap();
+    assert_eq!(read.first(), Ok(3));
+    let pruned = [0, 1, 2, 3, 4].map(|height| read.is_pruned(height).unwrap());
+    assert_eq!(pruned, [false, true, true, false, false]);
+    for damage in [vec![0; 8], vec![], vec![1; 9]] {
+        put(&network, Column::Meta, b"first", damage);
+        match read.first() {
+            Err(ChainError::Storage(error)) => assert!(error.is_corrupt(), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn opening_finds_a_tip_that_does_not_fit() {
     let mut network = Network::new();
     network.commit(&[network.pay("alice", 0, "bob", 1)]);
