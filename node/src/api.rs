@@ -5,19 +5,23 @@
 
 mod chain;
 mod event;
+mod evidence;
 mod hex;
 mod names;
 mod peers;
+mod state;
 mod status;
 
 pub use chain::{
-    AccountReply, BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply,
-    TransactionReply, ValidatorReply, ValidatorsReply,
+    BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply, TransactionReply,
+    ValidatorReply, ValidatorsReply,
 };
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
+pub use evidence::{EvidencePiece, EvidenceReply};
 pub use hex::{hex, unhex};
 pub use names::Names;
 pub use peers::{PeerReply, PeersReply};
+pub use state::{AccountReply, ProofReply, RecordReply};
 pub use status::{
     ConsensusReply, MempoolReply, NodeReply, StatusReply, Surroundings, ValidatorStatus,
 };

@@ -1,4 +1,4 @@
-//! What is read from the chain: accounts, transactions, blocks, validators, the genesis.
+//! What is read from the chain: transactions, blocks, validators, the genesis.
 //!
 //! Whatever can be proven comes with header, certificate and proof in the ledger's own encoding, so
 //! that a client takes no node's word.
@@ -10,35 +10,6 @@ use starling_ledger::codec::encode;
 use starling_ledger::validators::ValidatorSet;
 
 use super::{Names, hex, permille};
-
-/// The answer to `account`, as of one final block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AccountReply {
-    /// The address asked for.
-    pub address: String,
-    /// The next nonce on the ledger.
-    pub nonce: u64,
-    /// The next nonce, counting what waits in this node's mempool.
-    pub next_nonce: u64,
-    /// What it holds.
-    pub balance_base: u64,
-    /// Whether the ledger knows it.
-    pub exists: bool,
-    /// Hash of the authority that may act for it.
-    pub authority: Option<String>,
-    /// Hash chain over the ids of its transactions.
-    pub history: Option<String>,
-    /// The block whose state this is.
-    pub height: u64,
-    /// That block's header, encoded; left out before block 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    /// The header's certificate, encoded; left out before block 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<String>,
-    /// The proof of presence or absence, encoded.
-    pub proof: String,
-}
 
 /// The answer to `transaction`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

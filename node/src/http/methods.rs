@@ -1,7 +1,9 @@
 //! The one registry of methods, which `POST /rpc`, `GET /rpc/<method>` and `/openrpc.json` go by.
 
 mod chain;
+mod evidence;
 mod node;
+mod state;
 mod submit;
 
 use std::pin::Pin;
@@ -79,7 +81,17 @@ pub(super) const METHODS: &[Method] = &[
         about: "An account after the last block, with the proof of what is told.",
         parameters: &[required("address", "The account's address.")],
         reads: true,
-        call: |site, parameters| Box::pin(chain::account(site, parameters)),
+        call: |site, parameters| Box::pin(state::account(site, parameters)),
+    },
+    Method {
+        name: "record",
+        about: "A record of an account, or the proof that there is none.",
+        parameters: &[
+            required("address", "The address of the account that made it."),
+            required("digest", "The digest that was notarized, hex."),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(state::record(site, parameters)),
     },
     Method {
         name: "block",
@@ -119,6 +131,24 @@ pub(super) const METHODS: &[Method] = &[
         )],
         reads: true,
         call: |site, parameters| Box::pin(chain::validators(site, parameters)),
+    },
+    Method {
+        name: "evidence",
+        about: "Evidence of double signatures that final blocks hold.",
+        parameters: &[
+            optional(
+                "from",
+                Kind::Height,
+                "Height of the first block looked at; by default the last ones are.",
+            ),
+            optional(
+                "count",
+                Kind::Integer,
+                "How many blocks, at most 1000, which is the default.",
+            ),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(evidence::evidence(site, parameters)),
     },
     Method {
         name: "peers",

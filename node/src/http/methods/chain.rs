@@ -2,22 +2,16 @@
 
 use std::sync::Arc;
 
-use starling_ledger::account::Account;
-use starling_ledger::address::AccountId;
 use starling_ledger::block::{BlockHash, BlockHeader};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::{ChainReader, StoredTransaction};
 use starling_ledger::codec::encode;
-use starling_ledger::execution::Tip;
 use starling_ledger::hash::Hash;
-use starling_ledger::state_key::StateKey;
 use starling_ledger::transaction::TransactionId;
 use starling_ledger::vote::Height;
 
 use super::{RANGE_MAX, reply};
-use crate::api::{
-    AccountReply, BlockReply, BlockSummary, BlocksReply, TransactionReply, ValidatorsReply, hex,
-};
+use crate::api::{BlockReply, BlockSummary, BlocksReply, TransactionReply, ValidatorsReply, hex};
 use crate::core::{Answer, Request};
 use crate::http::error::RpcError;
 use crate::http::parameters::Parameters;
@@ -26,57 +20,6 @@ use crate::http::site::{Site, unreadable};
 
 /// How many blocks are told if nobody says.
 const RANGE_DEFAULT: u64 = 20;
-
-pub(super) async fn account(
-    site: Arc<Site>,
-    mut parameters: Parameters,
-) -> Result<String, RpcError> {
-    let address = parameters.required("address")?;
-    let id = AccountId::from_address(&address, site.genesis.kind).map_err(RpcError::parameters)?;
-    let Answer::NextNonce(waiting) = site.ask(Request::NextNonce(id)).await? else {
-        return Err(RpcError::internal("the node answers another question"));
-    };
-    let tip = site.tip().await?;
-    let work = move |_: &Site, reader: &ChainReader| {
-        let mut told = prove_account(&tip, reader, &id)?;
-        told.next_nonce = told.nonce.max(waiting.unwrap_or_default());
-        reply(&AccountReply { address, ..told })
-    };
-    site.read(work).await
-}
-
-/// Reads an account in the state of `tip`, and proves it against the header of that very tip.
-fn prove_account(
-    tip: &Tip,
-    reader: &ChainReader,
-    id: &AccountId,
-) -> Result<AccountReply, RpcError> {
-    let key = StateKey::account(id);
-    let proof = tip.state.prove(&key).map_err(unreadable)?;
-    let entry = tip.state.get(&key).map_err(unreadable)?;
-    let entry = entry
-        .map(|bytes| Account::from_bytes(&bytes))
-        .transpose()
-        .map_err(unreadable)?;
-    let certificate = match &tip.header {
-        Some(header) => Some(certificate(reader, header.height)?),
-        None => None,
-    };
-    let nonce = entry.map_or(0, |account| account.nonce);
-    Ok(AccountReply {
-        address: String::new(),
-        nonce,
-        next_nonce: nonce,
-        balance_base: entry.map_or(0, |account| account.balance),
-        exists: entry.is_some(),
-        authority: entry.map(|account| account.authority.to_string()),
-        history: entry.map(|account| account.history.to_string()),
-        height: tip.height,
-        header: tip.header.as_ref().map(|header| hex(&encode(header))),
-        certificate: certificate.map(|certificate| hex(&encode(&certificate))),
-        proof: hex(&encode(&proof)),
-    })
-}
 
 pub(super) async fn transaction(
     site: Arc<Site>,
@@ -207,7 +150,7 @@ pub(super) async fn validators(
     reply(&ValidatorsReply::new(height, &tip.validators, &site.names))
 }
 
-fn latest(reader: &ChainReader) -> Result<Height, RpcError> {
+pub(super) fn latest(reader: &ChainReader) -> Result<Height, RpcError> {
     let tip = reader.tip().map_err(unreadable)?;
     Ok(tip.map_or(0, |(height, _)| height))
 }
@@ -222,12 +165,15 @@ fn header(reader: &ChainReader, height: Height) -> Result<BlockHeader, RpcError>
     header.ok_or_else(|| unreadable(format!("block {height} has no header")))
 }
 
-fn certificate(reader: &ChainReader, height: Height) -> Result<CommitCertificate, RpcError> {
+pub(super) fn certificate(
+    reader: &ChainReader,
+    height: Height,
+) -> Result<CommitCertificate, RpcError> {
     let certificate = reader.certificate(height).map_err(unreadable)?;
     certificate.ok_or_else(|| unreadable(format!("block {height} has no certificate")))
 }
 
-fn no_block(reader: &ChainReader, height: Height) -> RpcError {
+pub(super) fn no_block(reader: &ChainReader, height: Height) -> RpcError {
     match latest(reader) {
         Ok(latest) => RpcError::not_found(format!(
             "there is no block {height} here; the latest is {latest}"

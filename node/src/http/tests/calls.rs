@@ -7,11 +7,12 @@ use starling_ledger::block::{Block, BlockHeader};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::decode;
 use starling_ledger::genesis::{Genesis, local_account};
+use starling_ledger::hash::Hash;
 use starling_ledger::keys::Ed25519;
 use starling_ledger::light;
 use starling_ledger::merkle::ListProof;
 use starling_ledger::state::{PROOF_BYTES_MAX, StateProof};
-use starling_ledger::transaction::RawTransaction;
+use starling_ledger::transaction::{Action, RawTransaction};
 
 use super::client::{call, failed, get, post};
 use super::node::{NEXT_NONCE, Node, quick};
@@ -89,6 +90,63 @@ fn an_account_that_is_not_there_is_proven_absent() {
     let told = call(node.address(), "account", json!([address]));
     assert_eq!(told["exists"], false);
     assert_eq!(proven_account(&node, &told, stranger), None);
+}
+
+#[test]
+fn a_record_is_proven_present_or_absent_for_its_sender() {
+    let mut node = Node::start(quick());
+    let digest = Hash([5; 32]);
+    let note = "the lease".to_owned();
+    let record = node.chain.transaction(2, Action::Record { digest, note });
+    node.commit(&[record]);
+    let ask = |node: &Node, name: &str| {
+        let address = node.chain.address(name);
+        let told = call(
+            node.address(),
+            "record",
+            json!({"address": address, "digest": digest.to_string()}),
+        );
+        let header = verified_header(node, &told);
+        let proof = decode::<StateProof, PROOF_BYTES_MAX>(&bytes(&told["proof"])).unwrap();
+        let proven = light::verify_record(&header, &proof, &local_account(name), &digest).unwrap();
+        (told, proven)
+    };
+    let (told, proven) = ask(&node, "alice");
+    let proven = proven.unwrap();
+    assert_eq!(
+        (&told["exists"], &told["note"]),
+        (&json!(true), &json!("the lease"))
+    );
+    assert_eq!((proven.height, proven.note.as_str()), (4, "the lease"));
+    assert_eq!(told["recorded_height"], 4);
+    assert_eq!(told["recorded_ms"], json!(proven.time_ms));
+    // Bob has no record of that digest, whatever alice notarized.
+    let (told, proven) = ask(&node, "bob");
+    assert_eq!((&told["exists"], proven), (&json!(false), None));
+    assert_eq!(told["recorded_height"], Value::Null);
+    for wrong in [
+        json!({"address": node.chain.address("alice")}),
+        json!({"digest": "00"}),
+    ] {
+        assert_eq!(failed(node.address(), "record", wrong)["code"], -32602);
+    }
+}
+
+#[test]
+fn evidence_is_listed_in_bounded_ranges() {
+    let node = Node::start(quick());
+    let none = call(node.address(), "evidence", json!({}));
+    let expected = json!({"latest": 3, "from": 1, "to": 3, "evidence": []});
+    assert_eq!(none, expected);
+    let one = call(node.address(), "evidence", json!({"from": 2, "count": 1}));
+    assert_eq!((&one["from"], &one["to"]), (&json!(2), &json!(2)));
+    for wrong in [
+        json!({"count": 1001}),
+        json!({"count": 0}),
+        json!({"from": 4}),
+    ] {
+        assert_eq!(failed(node.address(), "evidence", wrong)["code"], -32602);
+    }
 }
 
 #[test]

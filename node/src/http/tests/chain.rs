@@ -41,15 +41,20 @@ impl Chain {
 
     /// Makes a payment of one unit from alice to bob.
     pub(super) fn payment(&self, nonce: u64) -> Arc<VerifiedTransaction> {
-        let key = SecretKey::local("alice");
         let to = local_account("bob");
+        self.transaction(nonce, Action::Transfer { to, amount: 1 })
+    }
+
+    /// Makes a transaction of alice.
+    pub(super) fn transaction(&self, nonce: u64, action: Action) -> Arc<VerifiedTransaction> {
+        let key = SecretKey::local("alice");
         let body = Body {
             sender: None,
             nonce,
             fee: FEE,
             expires_at_ms: u64::MAX,
             memo: String::new(),
-            actions: vec![Action::Transfer { to, amount: 1 }],
+            actions: vec![action],
         };
         let id = body.id(&self.tip.genesis_hash, &local_account("alice"));
         let signatures: Vec<Signature> = vec![key.sign(&id.0.0)];
