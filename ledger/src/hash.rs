@@ -54,6 +54,8 @@ pub enum Context {
     StatePage,
     /// An inner node of the state trie.
     StateNode,
+    /// The checksum of a file that outlives its writer.
+    File,
     /// Deterministic keys of local test networks, never used elsewhere.
     LocalKey,
 }
@@ -80,6 +82,7 @@ impl Context {
             Self::StateKey => "starling v1 state key",
             Self::StatePage => "starling v1 state page",
             Self::StateNode => "starling v1 state node",
+            Self::File => "starling v1 file",
             Self::LocalKey => "starling v1 local key",
         }
     }

@@ -1,64 +1,78 @@
-//! Checking a node's answers with nothing but the genesis: headers, accounts, records,
-//! transactions.
+//! Checking a node's answers without trusting it: headers by certificates, all else by hashes.
 //!
-//! A header is believed for the certificate of the validators it was signed by. The validators of
-//! the genesis sign every block of this protocol version, so one certificate is all it takes; what
-//! a believed header commits to is then proven by hashes alone.
+//! # From a trusted point to a header
+//! A verifier begins at a [`Trusted`] point: the genesis, a [`Checkpoint`] that a person gave it,
+//! or the last header it verified itself. Such a point names the validators that sign the next
+//! block. One [`LightStep`] leads from it to a later header:
+//! - *within the set*: the header names the very validators that the point vouches for, and more
+//!   than two thirds of their power signed it. That is the way through an epoch, through any number
+//!   of epochs in which nobody came or went, and to the last block of an epoch, which names the
+//!   next set;
+//! - *skipping*: the header names other validators. They come along, hash to what the header
+//!   names, and more than two thirds of their power signed; and so did more than two thirds of the
+//!   power that the point vouches for, in signatures by the very keys it vouches for. A validator
+//!   that has another key now counts for nothing here: that the key is its own is only the claim of
+//!   the header that is to be proven. Every key stands in a set once, and every signer in a
+//!   certificate once, so no power counts twice.
+//!
+//! The set changes between epochs only; a header that says otherwise is refused, whoever signed it.
+//!
+//! # The trust period
+//! Who has left may lie without loss once its stake is released. So a point vouches for its
+//! validators only while *now − its block time* < `trust_period_ms`, which is less than the time
+//! that stake stays liable; afterwards a checkpoint is needed ([`LightError::Expired`]).
+//!
+//! The validators of the genesis are the exception: whoever names them, the genesis or a later
+//! header, vouches for them at any age. So the genesis is enough for a network whose validators
+//! never changed, and for the length of the trust period after the block in which they handed over
+//! to others: from then on it is that block's own time which counts. What this cannot show: where
+//! more than two thirds of the first validators have left long ago and turn on the network, they
+//! can write another history that begins at the genesis. Against that stand the last verified
+//! header, which is kept, and a checkpoint.
+//!
+//! Now is handed in. A header more than [`CLOCK_DRIFT_MS`] ahead of it is refused: a time in the
+//! far future would stretch the trust period as far.
+//!
+//! # Never back, never two
+//! A point never goes back behind its height. Older blocks are looked up from it: the validators it
+//! vouches for signed them as well, or they are ancestors of its header ([`Trusted::look_back`],
+//! [`Descent`]); what others signed who have left proves nothing any more. Two certified blocks of one height are an attack by a
+//! third of the power or more: [`LightError::Conflict`] carries both.
+//!
+//! # What a header proves
+//! Accounts, records and stakes by a proof of the state, present and absent alike; transactions by
+//! their place in the block, or by the history of the account that made them, which also proves
+//! that one never happened ([`verify_history`]). A [`Receipt`] holds all of it in one file.
 
-use crate::account::Account;
-use crate::address::AccountId;
-use crate::block::{BlockHash, BlockHeader};
-use crate::certificate::{CertificateError, CommitCertificate};
-use crate::codec::CodecError;
-use crate::genesis::{Genesis, GenesisError};
-use crate::hash::Hash;
+mod checkpoint;
+mod error;
+mod file;
+mod past;
+mod proof;
+mod receipt;
+mod saved;
+mod step;
+mod trusted;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use error::{Conflict, LightError, SetRole};
+pub use file::FileError;
+pub use past::Descent;
+pub use proof::{
+    HISTORY_IDS_MAX, HistoryProof, Past, verify_account, verify_history, verify_record,
+    verify_stake, verify_transaction,
+};
+pub use receipt::{
+    Anchor, Fact, Judge, Proven, RECEIPT_BYTES_MAX, Receipt, STEPS_MAX, Start, Subject,
+};
+pub use saved::SAVED_BYTES_MAX;
+pub use step::LightStep;
+pub use trusted::{CLOCK_DRIFT_MS, Trusted};
+
+use crate::block::BlockHeader;
+use crate::certificate::CommitCertificate;
+use crate::genesis::Genesis;
 use crate::keys::SignatureScheme;
-use crate::merkle::ListProof;
-use crate::record::Record;
-use crate::state::{ProofError, StateProof};
-use crate::state_key::StateKey;
-use crate::transaction::WireId;
-use crate::vote::Height;
-
-/// Why an answer is not believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LightError {
-    /// The genesis has no valid validators.
-    #[error("genesis: {0}")]
-    Genesis(#[from] GenesisError),
-    /// A header of another network.
-    #[error("the header is of the network {found}, expected {expected}")]
-    Network {
-        /// The network of the genesis.
-        expected: Hash,
-        /// What the header names.
-        found: Hash,
-    },
-    /// A header that other validators signed, or that hands over to others.
-    #[error("the header names other validators than the genesis")]
-    Validators,
-    /// A certificate of another block.
-    #[error("the certificate is of block {found} at height {height}, not of the header")]
-    OtherBlock {
-        /// The block it names.
-        found: BlockHash,
-        /// The height it names.
-        height: Height,
-    },
-    /// A certificate that proves nothing.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// A proof that does not lead to the header's state root.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
-    /// The proof holds, and the entry in it is malformed.
-    #[error("the entry proven is {0}")]
-    Entry(#[from] CodecError),
-    /// A proof that does not lead to the header's transaction root.
-    #[error("the transaction is not proven to be in the block")]
-    Transaction,
-}
 
 /// Checks that the validators of `genesis` made the block of `header` final.
 ///
@@ -70,66 +84,9 @@ pub fn verify_header(
     header: &BlockHeader,
     certificate: &CommitCertificate,
 ) -> Result<(), LightError> {
-    let (expected, found) = (genesis.hash(), header.genesis);
-    if expected != found {
-        return Err(LightError::Network { expected, found });
-    }
-    let validators = genesis.validator_set()?;
-    let set = validators.hash();
-    if header.validators_hash != set || header.next_validators_hash != set {
-        return Err(LightError::Validators);
-    }
-    let (found, height) = (certificate.block, certificate.height);
-    if found != header.hash() || height != header.height {
-        return Err(LightError::OtherBlock { found, height });
-    }
-    certificate.verify(scheme, &expected, &validators)?;
+    let step = LightStep::plain(header.clone(), certificate.clone());
+    Trusted::genesis(genesis)?.follow(scheme, &step, None)?;
     Ok(())
-}
-
-/// Returns the account `id` in the state after the block of `header`, or `None` if the proof shows
-/// that there is none.
-///
-/// # Errors
-/// [`LightError::Proof`] if the proof is not of this state and account.
-pub fn verify_account(
-    header: &BlockHeader,
-    proof: &StateProof,
-    id: &AccountId,
-) -> Result<Option<Account>, LightError> {
-    let value = proof.verify(&header.state_root, &StateKey::account(id))?;
-    Ok(value.map(Account::from_bytes).transpose()?)
-}
-
-/// Returns the record that `sender` made of `digest`, or `None` if the proof shows that there is
-/// none.
-///
-/// # Errors
-/// [`LightError::Proof`] if the proof is not of this state and record.
-pub fn verify_record(
-    header: &BlockHeader,
-    proof: &StateProof,
-    sender: &AccountId,
-    digest: &Hash,
-) -> Result<Option<Record>, LightError> {
-    let value = proof.verify(&header.state_root, &StateKey::record(sender, digest))?;
-    Ok(value.map(Record::from_bytes).transpose()?)
-}
-
-/// Checks that the block of `header` holds the transaction `id` at the proof's position.
-///
-/// # Errors
-/// [`LightError::Transaction`] if the proof does not show it.
-pub fn verify_transaction(
-    header: &BlockHeader,
-    proof: &ListProof,
-    id: &WireId,
-) -> Result<(), LightError> {
-    let counted = proof.count == header.transaction_count;
-    match counted && proof.verify(&header.transaction_root, &id.0) {
-        true => Ok(()),
-        false => Err(LightError::Transaction),
-    }
 }
 
 #[cfg(test)]
