@@ -11,6 +11,7 @@
 //! | header | 1, block hash | height |
 //! | body | height | transactions, evidence, certificate of the parent |
 //! | certificate | height | the certificate seen for this block |
+//! | validators | hash of the set | the set |
 //! | transaction index | transaction id | height, position |
 //! | account history | account, nonce | transaction id |
 //! | meta | `genesis` | genesis |
@@ -25,6 +26,8 @@
 //!   tip.
 //! - The tip has header and certificate, also where no block is kept.
 //! - The state stored is the one after the tip.
+//! - Every set of validators that signed a block, or signs the next, is kept by its hash: the one of
+//!   the genesis, and each that a header names as next for the first time.
 
 mod error;
 mod layout;
@@ -41,7 +44,9 @@ use crate::codec::encode;
 use crate::execution::{Executed, Tip};
 use crate::genesis::Genesis;
 use crate::state::{State, StateUpdate};
+use crate::state_key::StateKey;
 use crate::storage::{Column, Storage, WriteBatch, schema};
+use crate::validators::ValidatorSet;
 use crate::vote::Height;
 
 /// The chain of one network in one storage.
@@ -88,6 +93,8 @@ impl ChainStore {
         genesis.check()?;
         let mut batch = WriteBatch::new();
         put_state(&mut batch, &self.birth(genesis)?);
+        let validators = genesis.validator_set()?;
+        put_validators(&mut batch, &validators);
         batch.put(Column::Meta, layout::GENESIS, encode(genesis));
         put_tip(&mut batch, 0, BlockHash(genesis.hash()));
         Ok(self.storage.write(batch)?)
@@ -105,27 +112,39 @@ impl ChainStore {
         let reader = self.snapshot()?;
         let genesis = reader.genesis()?.ok_or(ChainError::NoGenesis)?;
         let (height, hash) = reader.tip()?.ok_or(ChainError::NoGenesis)?;
+        let genesis_hash = genesis.hash();
         let state = State::open(&self.storage)?;
-        let validators = genesis.validator_set()?;
-        let mut tip = Tip::genesis(Arc::new(genesis), state, validators);
-        let expected_root = if height == 0 {
-            self.birth(&tip.genesis)?.root
-        } else {
-            let header = reader.final_header(height, &tip.genesis_hash, &tip.validators)?;
-            let root = header.state_root;
-            (tip.height, tip.time_ms) = (height, header.time_ms);
-            tip.hash = header.hash();
-            tip.header = Some(header);
-            root
+        let (signed_by, validators) = current_sets(&state, &genesis, height)?;
+        let header = match height {
+            0 => None,
+            _ => Some(reader.final_header(height, &genesis_hash, [&signed_by, &validators])?),
         };
-        if tip.hash != hash {
+        let (expected_root, time_ms, last) = match &header {
+            None => (
+                self.birth(&genesis)?.root,
+                genesis.time_ms,
+                BlockHash(genesis_hash),
+            ),
+            Some(header) => (header.state_root, header.time_ms, header.hash()),
+        };
+        if last != hash {
             return Err(corrupt(Column::Meta, "the tip is not the last block"));
         }
-        if tip.state.root() != expected_root {
+        if state.root() != expected_root {
             let reason = "the state is not the one after the last block";
             return Err(corrupt(Column::PageHash, reason));
         }
-        Ok(tip)
+        Ok(Tip {
+            header,
+            hash,
+            height,
+            time_ms,
+            signed_by,
+            validators,
+            state,
+            genesis: Arc::new(genesis),
+            genesis_hash,
+        })
     }
 
     /// Returns the batch that makes `block` final: what [`ChainStore::append`] writes.
@@ -141,11 +160,16 @@ impl ChainStore {
         let same = block.header.hash() == hash
             && block.transactions.len() == executed.transactions.len()
             && (certificate.height, certificate.block) == (height, hash);
-        if !same {
+        let next = block.header.next_validators_hash;
+        let handed_over = next != block.header.validators_hash;
+        if !same || (handed_over && next != executed.next_validators.hash()) {
             return Err(ChainError::Mismatch { height });
         }
         let mut batch = WriteBatch::new();
         put_state(&mut batch, &executed.state);
+        if handed_over {
+            put_validators(&mut batch, &executed.next_validators);
+        }
         batch.put(
             Column::Header,
             layout::header(height),
@@ -200,6 +224,34 @@ fn put_state(batch: &mut WriteBatch, update: &StateUpdate) {
             None => batch.delete(*column, key.clone()),
         }
     }
+}
+
+fn put_validators(batch: &mut WriteBatch, validators: &ValidatorSet) {
+    let key = validators.hash().0;
+    batch.put(Column::Validators, key, validators.to_bytes());
+}
+
+/// Reads the validators that signed the block at `height`, and those that sign the next.
+fn current_sets(
+    state: &State,
+    genesis: &Genesis,
+    height: Height,
+) -> Result<(Arc<ValidatorSet>, Arc<ValidatorSet>), ChainError> {
+    let read = |slot| {
+        let bytes = state.get(&StateKey::validators(slot))?;
+        let bytes = bytes.ok_or_else(|| corrupt(Column::State, "no validators in the state"))?;
+        let set = ValidatorSet::from_bytes(&bytes);
+        let set = set.map_err(|error| corrupt(Column::State, &error.to_string()))?;
+        Ok::<_, ChainError>(Arc::new(set))
+    };
+    let slot = |height| genesis.parameters.validators_slot(height);
+    let (last, next) = (slot(height), slot(height.saturating_add(1)));
+    let signed_by = read(last)?;
+    let validators = match next == last {
+        true => Arc::clone(&signed_by),
+        false => read(next)?,
+    };
+    Ok((signed_by, validators))
 }
 
 fn put_tip(batch: &mut WriteBatch, height: Height, hash: BlockHash) {

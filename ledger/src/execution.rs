@@ -23,7 +23,7 @@
 //! # A block
 //! Effects come in the order: transactions, fees, evidence, presence, releases, next validators.
 //! Today the last four change nothing: blocks with evidence are refused by
-//! [`BlockError::EvidenceNotYet`], and the validators of the genesis sign every block. The
+//! [`EvidenceRefusal::NotYet`], and the validators of the genesis sign every block. The
 //! proposer gets the sum of what was offered above the burned parts once, after the last
 //! transaction, so it cannot spend it in the same block.
 //!
@@ -45,7 +45,7 @@ mod tip;
 use std::sync::Arc;
 
 pub use admission::{Admission, MAX_NONCE_GAP, check_against_account};
-pub use error::{ApplyError, BlockError};
+pub use error::{ApplyError, BlockError, EvidenceRefusal};
 pub use tip::Tip;
 
 use self::apply::Application;
@@ -53,6 +53,7 @@ use crate::account::Account;
 use crate::address::AccountId;
 use crate::block::{Block, BlockHash, BlockHeader, PROTOCOL_VERSION};
 use crate::certificate::CommitCertificate;
+use crate::evidence::Evidence;
 use crate::hash::Hash;
 use crate::keys::SignatureScheme;
 use crate::merkle::list_root;
@@ -128,6 +129,9 @@ pub struct BlockPlan<'a> {
     pub clock_ms: u64,
     /// What may go in, in this order.
     pub candidates: &'a [Arc<VerifiedTransaction>],
+    /// Offences to punish, in any order; what cannot be punished stays out. The caller has verified
+    /// each ([`Evidence::verify`]).
+    pub evidence: &'a [Evidence],
     /// The certificate of the parent; `None` for block 1.
     pub parent_certificate: Option<CommitCertificate>,
     /// How much may go in; the limits of the network hold beside it.
@@ -152,12 +156,14 @@ pub struct BuiltBlock {
     pub executed: Executed,
     /// Candidates that do not apply, and why. What is neither here nor in the block did not fit.
     pub skipped: Vec<(WireId, ApplyError)>,
+    /// Evidence that nobody is punished for, by its hash, and why. What is neither here nor in the
+    /// block did not fit.
+    pub refused_evidence: Vec<(Hash, EvidenceRefusal)>,
 }
 
 /// Makes the block after `parent` out of the candidates that apply.
 ///
-/// The proposer named is the one whose turn it is in that round. Evidence stays out of blocks as
-/// long as [`execute`] refuses it.
+/// The proposer named is the one whose turn it is in that round.
 ///
 /// # Errors
 /// [`BlockError::Time`] if no later time can be written, the errors of reading the state, and what
@@ -211,6 +217,11 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
         parent_certificate_hash: Block::certificate_hash(plan.parent_certificate.as_ref()),
     };
     let executed = outcome.executed(header.hash());
+    let refused_evidence = plan
+        .evidence
+        .iter()
+        .map(|evidence| (evidence.hash(), EvidenceRefusal::NotYet))
+        .collect();
     let block = Block {
         header,
         transactions: chosen,
@@ -221,6 +232,7 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
         block,
         executed,
         skipped,
+        refused_evidence,
     })
 }
 
@@ -235,6 +247,10 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
     let wire_ids = block_rules::check_transactions(parent, block)?;
     block_rules::check_evidence(block, checks.scheme)?;
     block_rules::check_certificate(parent, block, checks)?;
+    if !block.evidence.is_empty() {
+        let (index, error) = (0, EvidenceRefusal::NotYet);
+        return Err(BlockError::EvidenceRefused { index, error });
+    }
     let mut application = Application::new(parent, header.time_ms)?;
     for (index, (raw, wire_id)) in block.transactions.iter().zip(wire_ids).enumerate() {
         let verified =

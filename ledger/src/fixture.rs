@@ -102,6 +102,7 @@ impl Network {
             round,
             clock_ms: self.tip.time_ms.saturating_add(1_000),
             candidates,
+            evidence: &[],
             parent_certificate: self.certificate.clone(),
             limits: BlockLimits {
                 bytes_max: u32::MAX,

@@ -5,9 +5,9 @@
 //!
 //! Read it in this order: the vocabulary (`hash`, `codec`, `keys`), what users sign (`authority`,
 //! `address`, `transaction`), what validators sign (`validators`, `vote`, `certificate`,
-//! `evidence`,
-//! `block`), where a network begins (`genesis`), what a block does (`state`, `execution`), and
-//! where it is kept (`storage`, `chain`).
+//! `evidence`, `block`), where a network begins (`genesis`), what the state holds (`account`,
+//! `record`, `staking`, `supply`), what a block does (`state`, `execution`), and where it is kept
+//! (`storage`, `chain`).
 
 pub mod codec;
 pub mod hash;
@@ -28,6 +28,7 @@ pub mod genesis;
 
 pub mod account;
 pub mod record;
+pub mod staking;
 pub mod state_key;
 pub mod supply;
 

@@ -2,11 +2,20 @@
 
 use crate::address::AccountId;
 use crate::hash::Hash;
+use crate::keys::PublicKey;
+use crate::staking::Epoch;
 
 const TOTALS: u8 = 0;
 const ACCOUNT: u8 = 1;
 const RECORD: u8 = 2;
 const STAKE: u8 = 3;
+const VALIDATORS: u8 = 4;
+const CONSENSUS_KEY: u8 = 5;
+const CANDIDATES: u8 = 6;
+const PRESENCE: u8 = 7;
+const SCHEDULE: u8 = 8;
+const RELEASE: u8 = 9;
+const EPOCH_END: u8 = 10;
 
 /// The keys under which entries stand in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +29,20 @@ pub enum StateKey {
     Record(AccountId, Hash),
     /// The stake of an account.
     Stake(AccountId),
+    /// The validators of an epoch, at slot `epoch % 2`.
+    Validators(u8),
+    /// A consensus key.
+    ConsensusKey(PublicKey),
+    /// The one list of candidates.
+    Candidates,
+    /// The one entry of presence in this epoch.
+    Presence,
+    /// The one entry of what is due with time.
+    Schedule,
+    /// A place in the queue of releases.
+    Release(u64),
+    /// The end of an epoch.
+    EpochEnd(Epoch),
 }
 
 impl StateKey {
@@ -43,6 +66,16 @@ impl StateKey {
         Self::Stake(*id).to_bytes()
     }
 
+    /// The key of the validators of the epochs with this remainder by two.
+    pub fn validators(slot: u8) -> Vec<u8> {
+        Self::Validators(slot).to_bytes()
+    }
+
+    /// The key of what is known of a consensus key.
+    pub fn consensus_key(key: &PublicKey) -> Vec<u8> {
+        Self::ConsensusKey(*key).to_bytes()
+    }
+
     /// Encodes the key.
     pub fn to_bytes(self) -> Vec<u8> {
         match self {
@@ -50,6 +83,13 @@ impl StateKey {
             Self::Account(id) => [&[ACCOUNT], id.0.as_slice()].concat(),
             Self::Record(sender, digest) => [&[RECORD], sender.0.as_slice(), &digest.0].concat(),
             Self::Stake(id) => [&[STAKE], id.0.as_slice()].concat(),
+            Self::Validators(slot) => vec![VALIDATORS, slot],
+            Self::ConsensusKey(key) => [&[CONSENSUS_KEY], key.as_bytes().as_slice()].concat(),
+            Self::Candidates => vec![CANDIDATES],
+            Self::Presence => vec![PRESENCE],
+            Self::Schedule => vec![SCHEDULE],
+            Self::Release(number) => numbered(RELEASE, number),
+            Self::EpochEnd(epoch) => numbered(EPOCH_END, epoch),
         }
     }
 
@@ -65,14 +105,36 @@ impl StateKey {
                 Some(Self::Record(sender, Hash(digest.try_into().ok()?)))
             }
             STAKE => Some(Self::Stake(AccountId(rest.try_into().ok()?))),
+            VALIDATORS => match rest {
+                [slot @ (0 | 1)] => Some(Self::Validators(*slot)),
+                _ => None,
+            },
+            CONSENSUS_KEY => {
+                let key = PublicKey::from_bytes(rest.try_into().ok()?);
+                Some(Self::ConsensusKey(key.ok()?))
+            }
+            CANDIDATES => rest.is_empty().then_some(Self::Candidates),
+            PRESENCE => rest.is_empty().then_some(Self::Presence),
+            SCHEDULE => rest.is_empty().then_some(Self::Schedule),
+            RELEASE => Some(Self::Release(number(rest)?)),
+            EPOCH_END => Some(Self::EpochEnd(number(rest)?)),
             _ => None,
         }
     }
 }
 
+fn numbered(tag: u8, number: u64) -> Vec<u8> {
+    [&[tag], number.to_be_bytes().as_slice()].concat()
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{SecretKey, Signer as _};
 
     #[test]
     fn keys_round_trip_and_never_collide() {
@@ -82,6 +144,14 @@ mod tests {
             StateKey::Account(id),
             StateKey::Record(id, Hash([4; 32])),
             StateKey::Stake(id),
+            StateKey::Validators(0),
+            StateKey::Validators(1),
+            StateKey::ConsensusKey(SecretKey::local("key").public_key()),
+            StateKey::Candidates,
+            StateKey::Presence,
+            StateKey::Schedule,
+            StateKey::Release(1),
+            StateKey::EpochEnd(1),
         ];
         for (index, key) in keys.into_iter().enumerate() {
             assert_eq!(StateKey::from_bytes(&key.to_bytes()), Some(key));
@@ -93,7 +163,17 @@ mod tests {
 
     #[test]
     fn refuses_keys_of_another_length_or_kind() {
-        for bytes in [&[][..], &[0, 0], &[1; 32], &[1; 34], &[2; 64], &[9; 33]] {
+        let wrong = [
+            &[][..],
+            &[0, 0],
+            &[1; 32],
+            &[1; 34],
+            &[2; 64],
+            &[4, 2],
+            &[9; 33],
+            &[11],
+        ];
+        for bytes in wrong {
             assert_eq!(StateKey::from_bytes(bytes), None);
         }
     }

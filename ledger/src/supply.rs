@@ -1,4 +1,4 @@
-//! Where all units are: the entry of totals, stakes, and the check that nothing was made or lost.
+//! Where all units are: the entry of totals, and the check that nothing was made or lost.
 //!
 //! # Invariants
 //! The sum of all balances + `staked` + `burned` = `supply`, which the genesis fixed. Every block
@@ -8,34 +8,23 @@ use bincode::{Decode, Encode};
 
 use crate::account::Account;
 use crate::codec::{CodecError, decode, encode};
-use crate::keys::PublicKey;
+use crate::staking::Stake;
 use crate::state::{State, StateError};
 use crate::state_key::StateKey;
 use crate::transaction::Amount;
 
 /// Length of the encoded totals.
 pub const TOTALS_BYTES: usize = 3 * 8;
-/// Length of an encoded stake.
-pub const STAKE_BYTES: usize = 32 + 8;
 
 /// The totals of the network, one entry of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Totals {
     /// All base units of the genesis.
     pub supply: Amount,
-    /// Base units locked as stake.
+    /// Base units locked as stake: what is bonded, and what is being released.
     pub staked: Amount,
-    /// Base units burned as fees.
+    /// Base units burned: as fees, and of the stake of who signed two values.
     pub burned: Amount,
-}
-
-/// The stake of an account, which makes it a validator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Stake {
-    /// The key it signs votes with.
-    pub consensus_key: PublicKey,
-    /// What is locked, base units.
-    pub amount: Amount,
 }
 
 /// Why the entries of a state do not add up.
@@ -97,21 +86,6 @@ impl Totals {
     }
 }
 
-impl Stake {
-    /// Encodes it for the state.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// Decodes an entry of the state.
-    ///
-    /// # Errors
-    /// [`CodecError`] if the bytes are not a stake.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
-        decode::<_, STAKE_BYTES>(bytes)
-    }
-}
-
 /// Reads every entry of `state` and says whether they add up to the supply.
 ///
 /// # Errors
@@ -148,8 +122,15 @@ impl SupplyCheck {
             StateKey::Account(_) => {
                 self.balances += u128::from(Account::from_bytes(value)?.balance);
             }
-            StateKey::Stake(_) => self.stakes += u128::from(Stake::from_bytes(value)?.amount),
-            StateKey::Record(..) => {}
+            StateKey::Stake(_) => self.stakes += Stake::from_bytes(value)?.total(),
+            StateKey::Record(..)
+            | StateKey::Validators(_)
+            | StateKey::ConsensusKey(_)
+            | StateKey::Candidates
+            | StateKey::Presence
+            | StateKey::Schedule
+            | StateKey::Release(_)
+            | StateKey::EpochEnd(_) => {}
         }
         Ok(())
     }

@@ -135,6 +135,9 @@ pub enum TransactionError {
     /// The sender is named although the authority derives it.
     #[error("the sender is named although its authority derives it")]
     RedundantSender,
+    /// A bond without the consensus key's own signature over [`possession_hash`].
+    #[error("the proof of possession is not the consensus key's, for this account and network")]
+    Possession,
     /// The signatures do not authorize the body.
     #[error("the signatures do not authorize this transaction")]
     Signature,
@@ -166,7 +169,8 @@ impl RawTransaction {
         Ok(transaction)
     }
 
-    /// Decodes the transaction and checks its signatures for the network of `genesis`.
+    /// Decodes the transaction and checks its signatures for the network of `genesis`: those that
+    /// authorize it, then the proofs of possession of the consensus keys it bonds.
     ///
     /// # Errors
     /// [`TransactionError`] if bytes, form or signatures are wrong.
@@ -184,6 +188,7 @@ impl RawTransaction {
         {
             return Err(TransactionError::Signature);
         }
+        transaction.check_possession(scheme, genesis, &sender)?;
         Ok(VerifiedTransaction {
             sender,
             id,
@@ -211,6 +216,27 @@ impl Transaction {
     /// Encodes it for the wire.
     pub fn to_raw(&self) -> RawTransaction {
         RawTransaction(encode(self).into())
+    }
+
+    fn check_possession(
+        &self,
+        scheme: &dyn SignatureScheme,
+        genesis: &Hash,
+        sender: &AccountId,
+    ) -> Result<(), TransactionError> {
+        let message = possession_hash(genesis, sender);
+        let proven = self.body.actions.iter().all(|action| match action {
+            Action::Bond {
+                consensus_key,
+                proof_of_possession,
+                ..
+            } => scheme.verify(consensus_key, &message.0, proof_of_possession),
+            _ => true,
+        });
+        match proven {
+            true => Ok(()),
+            false => Err(TransactionError::Possession),
+        }
     }
 
     fn check_form(&self) -> Result<(), TransactionError> {

@@ -9,7 +9,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
-use crate::codec::{encode, refuse};
+use crate::codec::{CodecError, decode, encode, refuse};
 use crate::hash::{Context, Hash};
 use crate::keys::PublicKey;
 
@@ -18,6 +18,8 @@ pub type VotingPower = u64;
 
 /// Most members of a set. Our choice: a certificate of all stays under 70 KiB.
 pub const VALIDATORS_MAX: usize = 1_000;
+/// Most bytes of an encoded set: its length and 1,000 members of 72 bytes.
+pub const VALIDATOR_SET_BYTES_MAX: usize = 8 + VALIDATORS_MAX * 72;
 /// Most power in total: three times it fits into 64 bits, which the agreement engine relies on.
 pub const TOTAL_POWER_MAX: VotingPower = u64::MAX / 4;
 
@@ -112,6 +114,19 @@ impl ValidatorSet {
         let needed = u128::from(self.total_power()) * 2;
         // A planted bug, never on by default, that the tests must catch.
         signed > needed || (cfg!(feature = "planted-quorum") && signed == needed)
+    }
+
+    /// Encodes it for the state and the disk.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Decodes what [`ValidatorSet::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`CodecError`] if the bytes are not a set.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
+        decode::<_, VALIDATOR_SET_BYTES_MAX>(bytes)
     }
 
     /// Returns the hash that headers name.

@@ -336,6 +336,7 @@ fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
         round,
         clock_ms,
         candidates: &candidates,
+        evidence: &[],
         parent_certificate,
         limits,
     };

@@ -15,7 +15,7 @@ use crate::hash::Hash;
 use crate::merkle::{ListProof, prove};
 use crate::storage::{Column, View};
 use crate::transaction::{Nonce, RawTransaction, TransactionId};
-use crate::validators::ValidatorSet;
+use crate::validators::{VALIDATOR_SET_BYTES_MAX, ValidatorSet};
 use crate::vote::Height;
 
 /// Readers over a storage or a snapshot of it. Cloning is cheap.
@@ -120,6 +120,22 @@ impl ChainReader {
         self.value::<_, { layout::CERTIFICATE_BYTES_MAX }>(Column::Certificate, &key)
     }
 
+    /// Returns the set of validators with this hash, of those that signed a block or sign the next.
+    ///
+    /// # Errors
+    /// [`ChainError::Storage`].
+    pub fn validators(&self, hash: &Hash) -> Result<Option<ValidatorSet>, ChainError> {
+        let set: Option<ValidatorSet> =
+            self.value::<_, VALIDATOR_SET_BYTES_MAX>(Column::Validators, &hash.0)?;
+        match set {
+            Some(set) if set.hash() != *hash => {
+                let reason = "validators stand under another hash";
+                Err(corrupt(Column::Validators, reason))
+            }
+            set => Ok(set),
+        }
+    }
+
     /// Returns the encoding of the block at `height`.
     ///
     /// # Errors
@@ -199,27 +215,29 @@ impl ChainReader {
         self.value::<_, 32>(Column::AccountHistory, &key)
     }
 
-    /// Returns the header at `height`, having checked that its certificate is of it, names enough
-    /// power, and that it is of this network and these validators.
+    /// Returns the header at `height`, having checked that it is of this network, signed by the
+    /// first of these sets and handing over to the second, and that its certificate is of it and
+    /// names enough power.
     pub(super) fn final_header(
         &self,
         height: Height,
         genesis: &Hash,
-        validators: &ValidatorSet,
+        [signed_by, next]: [&ValidatorSet; 2],
     ) -> Result<BlockHeader, ChainError> {
         let missing = |column| corrupt(column, "the last block is incomplete");
         let header = self.header(height)?;
         let header = header.ok_or_else(|| missing(Column::Header))?;
         let certificate = self.certificate(height)?;
         let certificate = certificate.ok_or_else(|| missing(Column::Certificate))?;
-        let power = certificate.signed_power(validators).unwrap_or_default();
+        let power = certificate.signed_power(signed_by).unwrap_or_default();
         if (certificate.height, certificate.block) != (height, header.hash())
-            || !validators.is_quorum(power)
+            || !signed_by.is_quorum(power)
         {
             let reason = "the last certificate does not certify the last block";
             return Err(corrupt(Column::Certificate, reason));
         }
-        if header.genesis != *genesis || header.next_validators_hash != validators.hash() {
+        let sets = (header.validators_hash, header.next_validators_hash);
+        if header.genesis != *genesis || sets != (signed_by.hash(), next.hash()) {
             let reason = "the last block is of another network or other validators";
             return Err(corrupt(Column::Header, reason));
         }

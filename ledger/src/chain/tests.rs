@@ -205,3 +205,34 @@ fn put(network: &Network, column: Column, key: &[u8], value: Vec<u8>) {
     batch.put(column, key, value);
     network.storage.write(batch).unwrap();
 }
+
+#[test]
+fn the_tip_reads_both_sets_from_the_state_on_either_side_of_an_epochs_end() {
+    let mut genesis = Genesis::local("local", 1_000, 4);
+    genesis.parameters.epoch_blocks = 2;
+    let mut network = Network::with(&genesis);
+    let set = genesis.validator_set().unwrap();
+    for _ in 0..5 {
+        network.commit(&[]);
+        let tip = network.chain.tip().unwrap();
+        assert_eq!((&tip.signed_by, &tip.validators), (&set, &set));
+        assert_eq!(tip.hash, network.tip.hash);
+    }
+}
+
+#[test]
+fn the_first_validators_are_found_by_their_hash_and_others_are_not() {
+    let network = Network::new();
+    let set = &network.tip.validators;
+    let read = network.chain.read();
+    assert_eq!(read.validators(&set.hash()), Ok(Some(set.as_ref().clone())));
+    assert_eq!(read.validators(&network.tip.genesis_hash), Ok(None));
+    let mut batch = WriteBatch::new();
+    batch.put(
+        Column::Validators,
+        network.tip.genesis_hash.0,
+        set.to_bytes(),
+    );
+    network.storage.write(batch).unwrap();
+    assert!(read.validators(&network.tip.genesis_hash).is_err());
+}

@@ -114,6 +114,12 @@ impl<'a> Application<'a> {
                 .expect("what is burned was part of the supply, which fits");
             changes.insert(StateKey::totals(), Some(totals.to_bytes()));
         }
+        if self.parameters.is_epoch_end(self.height) {
+            let slot = self
+                .parameters
+                .validators_slot(self.height.saturating_add(1));
+            changes.insert(StateKey::validators(slot), Some(self.validators.to_bytes()));
+        }
         Ok(Outcome {
             state: self.state.update(&changes)?,
             transactions: self.applied,

@@ -95,8 +95,7 @@ pub(super) fn check_transactions(parent: &Tip, block: &Block) -> Result<Vec<Wire
     Err(BlockError::TooManyBytes { found, max })
 }
 
-/// Checks count, root, order and proof of the evidence; then refuses it, as its effects are not
-/// executed yet.
+/// Checks count, root, order and proof of the evidence.
 pub(super) fn check_evidence(
     block: &Block,
     scheme: &dyn SignatureScheme,
@@ -122,10 +121,7 @@ pub(super) fn check_evidence(
             .verify(scheme, &block.header.genesis)
             .map_err(|error| BlockError::Evidence { index, error })?;
     }
-    match block.evidence.is_empty() {
-        true => Ok(()),
-        false => Err(BlockError::EvidenceNotYet),
-    }
+    Ok(())
 }
 
 /// Checks that the block carries a valid certificate of its parent.

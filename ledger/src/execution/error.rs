@@ -112,6 +112,43 @@ impl ApplyError {
     }
 }
 
+/// Why nobody is punished for evidence whose form and signatures are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceRefusal {
+    /// Evidence, whose effects this release does not execute.
+    #[error("evidence is not executed by this release")]
+    NotYet,
+    /// No account ever named this key.
+    #[error("the key was never a validator's")]
+    UnknownKey,
+    /// The key was excluded before, for this offence or another.
+    #[error("the key was punished before")]
+    Punished,
+    /// The key did not count at the height of the offence.
+    #[error("the key did not count at height {height}")]
+    Inactive {
+        /// The height of the offence.
+        height: Height,
+    },
+    /// The offence is of a height that is not reached yet.
+    #[error("the offence is of height {height}, after this block's")]
+    Future {
+        /// The height of the offence.
+        height: Height,
+    },
+    /// The epoch of the offence ended too long ago.
+    #[error("the epoch of the offence ended too long ago")]
+    TooOld,
+}
+
+impl EvidenceRefusal {
+    /// Says whether the same evidence may be punishable in a later block.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Future { .. })
+    }
+}
+
 /// Why a block is not a valid child of its parent. Each rule has its own variant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -256,9 +293,14 @@ pub enum BlockError {
         /// What is wrong with it.
         error: EvidenceError,
     },
-    /// Evidence, whose effects this release does not execute.
-    #[error("evidence is not executed by this release")]
-    EvidenceNotYet,
+    /// Evidence that proves an offence, and that nobody is punished for.
+    #[error("evidence {index}: {error}")]
+    EvidenceRefused {
+        /// Its position.
+        index: usize,
+        /// Why it is not.
+        error: EvidenceRefusal,
+    },
     /// The parent's certificate is missing, or block 1 has one.
     #[error("the certificate of the parent is {}", if *expected { "missing" } else { "there, \
         though the genesis has none" })]

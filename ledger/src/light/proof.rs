@@ -12,9 +12,9 @@ use crate::codec::refuse;
 use crate::hash::Hash;
 use crate::merkle::ListProof;
 use crate::record::Record;
+use crate::staking::Stake;
 use crate::state::StateProof;
 use crate::state_key::StateKey;
-use crate::supply::Stake;
 use crate::transaction::{Nonce, TransactionId, VerifiedTransaction, WireId};
 
 /// Most ids of a proof by history. Our choice: half a megabyte.

@@ -62,8 +62,8 @@ use crate::hash::Hash;
 use crate::keys::SignatureScheme;
 use crate::merkle::ListProof;
 use crate::record::Record;
+use crate::staking::Stake;
 use crate::state::StateProof;
-use crate::supply::Stake;
 use crate::transaction::{RawTransaction, VerifiedTransaction};
 use crate::validators::{ValidatorSet, VotingPower};
 

@@ -14,6 +14,8 @@ pub enum Column {
     Body,
     /// The commit certificates of blocks.
     Certificate,
+    /// The validator sets that ever signed, by their hash.
+    Validators,
     /// Where a transaction is, by its id.
     TransactionIndex,
     /// The transactions of each account, in order.
@@ -30,10 +32,11 @@ pub enum Column {
 
 impl Column {
     /// All columns, in the order of their declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Header,
         Self::Body,
         Self::Certificate,
+        Self::Validators,
         Self::TransactionIndex,
         Self::AccountHistory,
         Self::State,
@@ -49,6 +52,7 @@ impl Column {
             Self::Header => "header",
             Self::Body => "body",
             Self::Certificate => "certificate",
+            Self::Validators => "validators",
             Self::TransactionIndex => "transaction_index",
             Self::AccountHistory => "account_history",
             Self::State => "state",

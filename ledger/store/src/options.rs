@@ -99,6 +99,7 @@ const fn usage(column: Column) -> Use {
         Column::Header
         | Column::Body
         | Column::Certificate
+        | Column::Validators
         | Column::TransactionIndex
         | Column::AccountHistory => Use::Cold,
     }

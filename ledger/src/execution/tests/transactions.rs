@@ -11,7 +11,7 @@ use crate::hash::Hash;
 use crate::keys::{SecretKey, Signer as _};
 use crate::record::Record;
 use crate::state_key::StateKey;
-use crate::transaction::{Action, VerifiedTransaction};
+use crate::transaction::{Action, VerifiedTransaction, possession_hash};
 
 fn record(byte: u8) -> Action {
     Action::Record {
@@ -251,10 +251,11 @@ fn actions_of_later_releases_are_refused_by_name() {
     let network = Network::new();
     let key = SecretKey::local("alice");
     let authority = crate::authority::Authority::Key(key.public_key());
+    let proof = possession_hash(&network.tip.genesis_hash, &authority.account());
     let bond = Action::Bond {
         consensus_key: key.public_key(),
         amount: 1,
-        proof_of_possession: key.sign(b""),
+        proof_of_possession: key.sign(&proof.0),
     };
     for (name, action) in [
         ("SetAuthority", Action::SetAuthority { authority }),
@@ -282,6 +283,7 @@ fn the_proposers_part_is_burned_where_it_has_no_account() {
         round: 0,
         clock_ms: 0,
         candidates: &[network.pay("alice", 0, "bob", 1)],
+        evidence: &[],
         parent_certificate: None,
         limits: BlockLimits {
             bytes_max: u32::MAX,
@@ -388,6 +390,7 @@ fn a_block_stops_at_the_limits_it_is_given() {
             round: 0,
             clock_ms: 0,
             candidates: &payments,
+            evidence: &[],
             parent_certificate: None,
             limits: BlockLimits {
                 bytes_max,

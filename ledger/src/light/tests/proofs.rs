@@ -76,7 +76,7 @@ fn proves_stakes_present_and_absent() {
     };
     let found = stake("n2").unwrap();
     assert_eq!(found.consensus_key, local_consensus_key("n2").public_key());
-    assert_eq!(found.amount, LOCAL_STAKE);
+    assert_eq!(found.bonded, LOCAL_STAKE);
     assert_eq!(stake("alice"), None);
 }
 

@@ -74,6 +74,7 @@ impl Chain {
             round: 0,
             clock_ms: self.tip.time_ms + 1000,
             candidates: payments,
+            evidence: &[],
             parent_certificate: self.certificate.clone(),
             limits: BlockLimits {
                 bytes_max: u32::MAX,
