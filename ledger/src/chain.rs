@@ -26,8 +26,8 @@
 //!   tip.
 //! - The tip has header and certificate, also where no block is kept.
 //! - The state stored is the one after the tip.
-//! - Every set of validators that signed a block, or signs the next, is kept by its hash: the one of
-//!   the genesis, and each that a header names as next for the first time.
+//! - Every set of validators that signed a block, or signs the next, is kept by its hash: the one
+//!   of the genesis, and each that a header names as next for the first time.
 
 mod error;
 mod layout;

@@ -16,32 +16,43 @@
 //!      it. A receiver without an account gets one, which is a new entry. A transfer to oneself
 //!      needs the amount and changes nothing.
 //!    - `Record`: a new entry, refused where this sender has one of this digest.
-//!    - `SetAuthority`, `Bond`, `Unbond`, `Unjail` are refused by [`ApplyError::NotYet`].
+//!    - `SetAuthority`: the account stores the hash of the new authority, which the next
+//!      transaction needs. The present authority is allowed, and changes nothing.
+//!    - `Bond`, `Unbond`, `Unjail`: see [`staking`](crate::staking). The first bond of an account
+//!      is a new entry, and so is each key that nobody named before.
 //! 6. The fee offered covers `fee_base + fee_per_byte × size + entry_fee × new entries`. That part
 //!    is burned; the rest is the proposer's.
 //!
 //! # A block
 //! Effects come in the order: transactions, fees, evidence, presence, releases, next validators.
-//! Today the last four change nothing: blocks with evidence are refused by
-//! [`EvidenceRefusal::NotYet`], and the validators of the genesis sign every block. The
-//! proposer gets the sum of what was offered above the burned parts once, after the last
-//! transaction, so it cannot spend it in the same block.
+//! The last four are told in [`staking`](crate::staking). The proposer gets the sum of what was
+//! offered above the burned parts once, after the last transaction, so it cannot spend it in the
+//! same block.
 //!
 //! Nobody pays for a proposer's account: the genesis gives one to each of its validators, only an
 //! account can bond, and accounts are never deleted. Should there be none all the same, its part is
 //! burned.
 //!
 //! # Invariants
-//! - Balances, stakes and burned fees sum up to the supply of the genesis after every transaction.
+//! - Balances, stakes and what was burned sum up to the supply of the genesis after every
+//!   transaction.
 //! - No clock is read: a block's validity is a function of its parent and its bytes.
 
 mod admission;
 mod apply;
 mod block_rules;
+mod candidate_list;
+mod entry;
+mod epoch_end;
 mod error;
 mod journal;
+mod punish;
+mod releases;
+mod stakes;
+mod table;
 mod tip;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use admission::{Admission, MAX_NONCE_GAP, check_against_account};
@@ -51,7 +62,7 @@ pub use tip::Tip;
 use self::apply::Application;
 use crate::account::Account;
 use crate::address::AccountId;
-use crate::block::{Block, BlockHash, BlockHeader, PROTOCOL_VERSION};
+use crate::block::{BLOCK_EVIDENCE_MAX, Block, BlockHash, BlockHeader, PROTOCOL_VERSION};
 use crate::certificate::CommitCertificate;
 use crate::evidence::Evidence;
 use crate::hash::Hash;
@@ -176,23 +187,11 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
     let time_ms = plan.clock_ms.max(earliest);
     block_rules::check_certificate_form(parent, plan.parent_certificate.as_ref())?;
     let mut application = Application::new(parent, time_ms)?;
-    let mut chosen = Vec::new();
-    let mut skipped = Vec::new();
-    let mut room = plan.limits.within(parent);
-    for candidate in plan.candidates {
-        let Some(left) = room.after(candidate.size_bytes()) else {
-            break;
-        };
-        match application.apply(candidate)? {
-            Ok(()) => {
-                room = left;
-                chosen.push(candidate.raw().clone());
-            }
-            Err(error) => skipped.push((candidate.wire_id(), error)),
-        }
-    }
+    let (transactions, skipped) = choose_transactions(parent, &mut application, &plan)?;
     let proposer = parent.proposer(plan.round);
-    let outcome = application.seal(&proposer)?;
+    application.pay_fees(&proposer)?;
+    let (evidence, refused_evidence) = choose_evidence(&mut application, plan.evidence)?;
+    let outcome = application.seal(plan.parent_certificate.as_ref())?;
     let ids: Vec<_> = outcome
         .transactions
         .iter()
@@ -211,21 +210,16 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
         transaction_count: u32::try_from(ids.len()).expect("a block holds 10,000 at most"),
         state_root: outcome.state.root,
         validators_hash: parent.validators.hash(),
-        next_validators_hash: parent.validators.hash(),
-        evidence_root: list_root(&[]),
-        evidence_count: 0,
+        next_validators_hash: outcome.next_validators.hash(),
+        evidence_root: Block::evidence_root(&evidence),
+        evidence_count: u32::try_from(evidence.len()).expect("a block holds 64 at most"),
         parent_certificate_hash: Block::certificate_hash(plan.parent_certificate.as_ref()),
     };
     let executed = outcome.executed(header.hash());
-    let refused_evidence = plan
-        .evidence
-        .iter()
-        .map(|evidence| (evidence.hash(), EvidenceRefusal::NotYet))
-        .collect();
     let block = Block {
         header,
-        transactions: chosen,
-        evidence: Vec::new(),
+        transactions,
+        evidence,
         parent_certificate: plan.parent_certificate,
     };
     Ok(BuiltBlock {
@@ -234,6 +228,56 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
         skipped,
         refused_evidence,
     })
+}
+
+/// Transactions of a block, and those that do not apply.
+type Chosen = (Vec<RawTransaction>, Vec<(WireId, ApplyError)>);
+
+/// Applies the candidates that apply and fit.
+fn choose_transactions(
+    parent: &Tip,
+    application: &mut Application<'_>,
+    plan: &BlockPlan<'_>,
+) -> Result<Chosen, BlockError> {
+    let mut chosen = Vec::new();
+    let mut skipped = Vec::new();
+    let mut room = plan.limits.within(parent);
+    for candidate in plan.candidates {
+        let Some(left) = room.after(candidate.size_bytes()) else {
+            break;
+        };
+        match application.apply(candidate)? {
+            Ok(()) => {
+                room = left;
+                chosen.push(candidate.raw().clone());
+            }
+            Err(error) => skipped.push((candidate.wire_id(), error)),
+        }
+    }
+    Ok((chosen, skipped))
+}
+
+/// Evidence of a block, and the hashes of that which nobody is punished for.
+type ChosenEvidence = (Vec<Evidence>, Vec<(Hash, EvidenceRefusal)>);
+
+/// Punishes what can be punished and fits, in the order of the hashes.
+fn choose_evidence(
+    application: &mut Application<'_>,
+    evidence: &[Evidence],
+) -> Result<ChosenEvidence, BlockError> {
+    let mut chosen = Vec::new();
+    let mut refused = Vec::new();
+    let by_hash: BTreeMap<_, _> = evidence.iter().map(|one| (one.hash(), one)).collect();
+    for (hash, one) in by_hash {
+        if chosen.len() == BLOCK_EVIDENCE_MAX {
+            break;
+        }
+        match application.punish(one)? {
+            Ok(()) => chosen.push(*one),
+            Err(refusal) => refused.push((hash, refusal)),
+        }
+    }
+    Ok((chosen, refused))
 }
 
 /// Checks every rule of `block` as the child of `parent`, and applies it.
@@ -247,10 +291,6 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
     let wire_ids = block_rules::check_transactions(parent, block)?;
     block_rules::check_evidence(block, checks.scheme)?;
     block_rules::check_certificate(parent, block, checks)?;
-    if !block.evidence.is_empty() {
-        let (index, error) = (0, EvidenceRefusal::NotYet);
-        return Err(BlockError::EvidenceRefused { index, error });
-    }
     let mut application = Application::new(parent, header.time_ms)?;
     for (index, (raw, wire_id)) in block.transactions.iter().zip(wire_ids).enumerate() {
         let verified =
@@ -264,7 +304,17 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
             .apply(&verified)?
             .map_err(|error| BlockError::Apply { index, error })?;
     }
-    let outcome = application.seal(&header.proposer)?;
+    application.pay_fees(&header.proposer)?;
+    for (index, evidence) in block.evidence.iter().enumerate() {
+        application
+            .punish(evidence)?
+            .map_err(|error| BlockError::EvidenceRefused { index, error })?;
+    }
+    let outcome = application.seal(block.parent_certificate.as_ref())?;
+    let (expected, found) = (outcome.next_validators.hash(), header.next_validators_hash);
+    if expected != found {
+        return Err(BlockError::NextValidators { expected, found });
+    }
     if outcome.state.root != header.state_root {
         return Err(BlockError::StateRoot {
             expected: outcome.state.root,

@@ -1,6 +1,7 @@
 //! A local network in memory, for tests: makes, signs, executes and stores blocks.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use crate::account::Account;
 use crate::address::AccountId;
@@ -8,12 +9,14 @@ use crate::authority::Authority;
 use crate::block::{Block, BlockHeader};
 use crate::certificate::{CommitCertificate, CommitSignature};
 use crate::chain::ChainStore;
+use crate::evidence::Evidence;
 use crate::execution::{
     ApplyError, BlockError, BlockLimits, BlockPlan, BuiltBlock, Checks, Executed, Tip, build,
     execute,
 };
 use crate::genesis::{Genesis, local_account, local_consensus_key};
-use crate::keys::{Ed25519, SecretKey, Signer as _};
+use crate::keys::{Ed25519, PublicKey, SecretKey, Signer as _};
+use crate::staking::Stake;
 use crate::state_key::StateKey;
 use crate::storage::{MemoryStorage, Storage};
 use crate::supply::Totals;
@@ -30,6 +33,8 @@ pub(crate) struct Network {
     pub(crate) tip: Tip,
     /// The certificate of the tip.
     pub(crate) certificate: Option<CommitCertificate>,
+    /// Validators that sign nothing.
+    pub(crate) away: BTreeSet<AccountId>,
 }
 
 impl Network {
@@ -47,6 +52,7 @@ impl Network {
             chain,
             tip,
             certificate: None,
+            away: BTreeSet::new(),
         }
     }
 
@@ -98,18 +104,44 @@ impl Network {
         round: Round,
         candidates: &[Arc<VerifiedTransaction>],
     ) -> Result<BuiltBlock, BlockError> {
-        let plan = BlockPlan {
-            round,
-            clock_ms: self.tip.time_ms.saturating_add(1_000),
+        let clock_ms = self.tip.time_ms.saturating_add(1_000);
+        build(
+            &self.tip,
+            BlockPlan {
+                round,
+                ..self.plan(clock_ms, candidates, &[])
+            },
+        )
+    }
+
+    /// Builds the next block with evidence, one second after its parent.
+    pub(crate) fn build_with(
+        &self,
+        candidates: &[Arc<VerifiedTransaction>],
+        evidence: &[Evidence],
+    ) -> BuiltBlock {
+        let clock_ms = self.tip.time_ms.saturating_add(1_000);
+        build(&self.tip, self.plan(clock_ms, candidates, evidence)).unwrap()
+    }
+
+    /// What a proposer plans if nothing limits it.
+    pub(crate) fn plan<'a>(
+        &self,
+        clock_ms: u64,
+        candidates: &'a [Arc<VerifiedTransaction>],
+        evidence: &'a [Evidence],
+    ) -> BlockPlan<'a> {
+        BlockPlan {
+            round: 0,
+            clock_ms,
             candidates,
-            evidence: &[],
+            evidence,
             parent_certificate: self.certificate.clone(),
             limits: BlockLimits {
                 bytes_max: u32::MAX,
                 transactions_max: u32::MAX,
             },
-        };
-        build(&self.tip, plan)
+        }
     }
 
     /// What the next block does with one transaction.
@@ -140,10 +172,18 @@ impl Network {
         built.block
     }
 
-    /// Makes a block final.
+    /// Makes a block final, signed by all validators but those that are away.
     pub(crate) fn finish(&mut self, built: &BuiltBlock) {
         let executed = self.execute(&built.block).unwrap();
-        let certificate = self.certify(&built.block.header, &[0, 1, 2, 3]);
+        assert_eq!(executed.state.root, built.executed.state.root);
+        assert_eq!(executed.next_validators, built.executed.next_validators);
+        let members = self.tip.validators.members().iter();
+        let signers: Vec<_> = (0u16..)
+            .zip(members)
+            .filter(|(_, member)| !self.away.contains(&member.account))
+            .map(|(index, _)| index)
+            .collect();
+        let certificate = self.certify(&built.block.header, &signers);
         let batch = ChainStore::append_batch(&built.block, &executed, &certificate).unwrap();
         self.chain.append(batch).unwrap();
         self.tip = self.tip.child(&executed, &built.block.header);
@@ -163,7 +203,7 @@ impl Network {
                 block: Some(block),
                 validator: member.key,
             };
-            let signed = vote.sign(&self.tip.genesis_hash, &consensus_key(member.account));
+            let signed = vote.sign(&self.tip.genesis_hash, consensus_key(&member.key));
             CommitSignature {
                 validator: *index,
                 signature: signed.signature,
@@ -180,6 +220,11 @@ impl Network {
     pub(crate) fn account(&self, id: &AccountId) -> Option<Account> {
         let bytes = self.tip.state.get(&StateKey::account(id)).unwrap();
         bytes.map(|bytes| Account::from_bytes(&bytes).unwrap())
+    }
+
+    pub(crate) fn stake_of(&self, id: &AccountId) -> Option<Stake> {
+        let bytes = self.tip.state.get(&StateKey::stake(id)).unwrap();
+        bytes.map(|bytes| Stake::from_bytes(&bytes).unwrap())
     }
 
     pub(crate) fn balance(&self, name: &str) -> Amount {
@@ -207,11 +252,13 @@ pub(crate) fn transfer(to: &str, amount: Amount) -> Action {
     Action::Transfer { to, amount }
 }
 
-/// The key with which the validator of `account` signs votes.
-pub(crate) fn consensus_key(account: AccountId) -> SecretKey {
-    let names = ["n1", "n2", "n3", "n4"];
-    let name = names
-        .into_iter()
-        .find(|name| local_account(name) == account);
-    local_consensus_key(name.expect("the validators of the tests are n1 to n4"))
+/// The secret half of a consensus key of the tests: those of `n1` to `n9`, and `k0` to `k39`.
+pub(crate) fn consensus_key(key: &PublicKey) -> &'static SecretKey {
+    static KEYS: LazyLock<BTreeMap<PublicKey, SecretKey>> = LazyLock::new(|| {
+        let first = (1..10).map(|number| local_consensus_key(&format!("n{number}")));
+        let others = (0..40).map(|number| SecretKey::local(&format!("k{number}")));
+        let all = first.chain(others);
+        all.map(|secret| (secret.public_key(), secret)).collect()
+    });
+    KEYS.get(key).expect("a consensus key of the tests")
 }

@@ -18,20 +18,19 @@
 //!   of the epoch in which it is replaced or its stake is fully unbonded.
 //! - `Unbond` starts a release. What stays is nothing or at least `bond_min`. Releases that start
 //!   within one epoch are one release; there are at most [`RELEASES_MAX`].
-//! - A release is paid to the account by itself, in the order of the queue, by the first block whose
-//!   time is `unbonding_ms` or more after the end of the last epoch with that power, at most
-//!   [`RELEASES_PER_BLOCK_MAX`] in one block. An entry that holds nothing any more is removed.
-//! - Stake is not slashed or released by anything else.
+//! - A release is paid to the account by itself, in the order of the queue, by the first block
+//!   whose time is `unbonding_ms` or more after the end of the last epoch with that power, at most
+//!   [`RELEASES_PER_BLOCK_MAX`] in one block. A stake that holds nothing any more is removed.
 //!
 //! # Candidates
-//! Active accounts with something bonded are candidates, at most [`CANDIDATES_MAX`], in the order of
-//! stake descending, then account ascending. Whoever would be one more must have bonded more than
-//! the last, all of whose stake then begins to be released; else it is refused.
+//! Active accounts with something bonded are candidates, at most [`CANDIDATES_MAX`], in the order
+//! of stake descending, then account ascending. Whoever would be one more must have more bonded
+//! than the last, all of whose stake then begins to be released; else it is refused.
 //!
 //! # The choice of the set
-//! The first `validators_max` candidates, each with its stake as power. A member whose power would
-//! bring the total above [`TOTAL_POWER_MAX`](crate::validators::TOTAL_POWER_MAX), and whoever comes
-//! after it, stays out: this takes a supply that is bonded to the last unit.
+//! The first `validators_max` candidates, each with its stake as power. What would bring the total
+//! above [`TOTAL_POWER_MAX`](crate::validators::TOTAL_POWER_MAX) is cut off: the supply may be one
+//! unit above it.
 //!
 //! Without candidates the old set stays for another epoch, with its old powers, and is chosen anew
 //! at the end of that one. Its members then have power for one epoch longer: those of their
@@ -41,8 +40,8 @@
 //! # Presence
 //! The certificate of the parent that a block carries is counted if both are of one epoch: one for
 //! the total, one for each member that signed. At the end of the epoch members that signed less
-//! than a tenth ([`PRESENCE_PERCENT_MIN`]) of the total sit out, the fewest signatures first, ties by
-//! account, as long as
+//! than a tenth ([`PRESENCE_PERCENT_MIN`]) of the total sit out, the fewest signatures first, ties
+//! by account, as long as
 //! - three times the power of all that sit out at this end is at most the power of the set, and
 //! - at least [`CANDIDATES_LEFT_MIN`] candidates are left.
 //!

@@ -1,7 +1,8 @@
 //! What a mempool can say about a transaction when it knows nothing but the sender's account.
 //!
 //! It refuses what cannot become valid by waiting, and lets through what may. Only a block decides:
-//! receivers without an account and records that exist already are found there.
+//! receivers without an account, records that
+//! exist already and the rules of stakes are found there.
 
 use super::ApplyError;
 use crate::account::Account;
@@ -30,7 +31,7 @@ pub enum Admission {
 ///
 /// # Errors
 /// [`ApplyError`] if it cannot apply: expired, authority, nonce used or too far ahead, a fee below
-/// the least possible, funds for less than it spends, an action that is not executed yet.
+/// the least possible, funds for less than it spends, an amount of zero.
 pub fn check_against_account(
     transaction: &VerifiedTransaction,
     account: Option<&Account>,
@@ -82,10 +83,9 @@ fn check_costs(
             Action::Transfer { to, .. } if *to == transaction.sender() => {}
             Action::Transfer { amount, .. } => spent += u128::from(*amount),
             Action::Record { .. } => records += 1,
-            Action::SetAuthority { .. } => return Err(not_yet("SetAuthority")),
-            Action::Bond { .. } => return Err(not_yet("Bond")),
-            Action::Unbond { .. } => return Err(not_yet("Unbond")),
-            Action::Unjail => return Err(not_yet("Unjail")),
+            Action::Unbond { amount: 0 } => return Err(ApplyError::ZeroAmount),
+            Action::Bond { amount, .. } => spent += u128::from(*amount),
+            Action::SetAuthority { .. } | Action::Unbond { .. } | Action::Unjail => {}
         }
     }
     let required = parameters
@@ -98,8 +98,4 @@ fn check_costs(
         return Err(ApplyError::funds(account, spent));
     }
     Ok(())
-}
-
-const fn not_yet(action: &'static str) -> ApplyError {
-    ApplyError::NotYet { action }
 }

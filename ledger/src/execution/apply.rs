@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use super::journal::Journal;
-use super::{AppliedTransaction, ApplyError, BlockError, BlockFees, Executed, Tip};
+use super::stakes::Stakes;
+use super::{
+    AppliedTransaction, ApplyError, BlockError, BlockFees, EvidenceRefusal, Executed, Tip,
+};
 use crate::account::Account;
 use crate::address::AccountId;
+use crate::authority::Authority;
 use crate::block::BlockHash;
+use crate::certificate::CommitCertificate;
+use crate::evidence::Evidence;
 use crate::genesis::Parameters;
 use crate::hash::Hash;
 use crate::record::Record;
@@ -35,11 +41,11 @@ pub(super) struct Outcome {
     pub(super) transactions: Vec<AppliedTransaction>,
     touched: Vec<(AccountId, Account)>,
     fees: BlockFees,
-    next_validators: Arc<ValidatorSet>,
+    pub(super) next_validators: Arc<ValidatorSet>,
 }
 
 /// Why a transaction stopped: it does not apply, or the state cannot be read.
-enum Stop {
+pub(super) enum Stop {
     Refused(ApplyError),
     Failed(BlockError),
 }
@@ -100,33 +106,67 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// Credits the proposer, counts what was burned, and computes the state after the block.
-    pub(super) fn seal(mut self, proposer: &AccountId) -> Result<Outcome, BlockError> {
+    /// Credits the proposer and counts what was burned.
+    pub(super) fn pay_fees(&mut self, proposer: &AccountId) -> Result<(), BlockError> {
         self.journal.mark();
         self.credit_proposer(proposer)?;
-        let (touched, mut changes) = self.journal.finish();
-        if self.fees.burned > 0 {
-            let bytes = self.state.get(&StateKey::totals())?;
-            let mut totals = Totals::from_bytes(&bytes.ok_or(BlockError::NoTotals)?)?;
-            totals.burned = totals
-                .burned
-                .checked_add(self.fees.burned)
-                .expect("what is burned was part of the supply, which fits");
-            changes.insert(StateKey::totals(), Some(totals.to_bytes()));
+        if self.fees.burned == 0 {
+            return Ok(());
         }
+        let mut totals = self.journal.expect::<Totals>(())?;
+        totals.burned = totals
+            .burned
+            .checked_add(self.fees.burned)
+            .expect("what is burned was part of the supply, which fits");
+        self.journal.set((), totals)
+    }
+
+    /// Punishes an offence; evidence that is refused changes nothing.
+    ///
+    /// The outer error is a state that cannot be read.
+    pub(super) fn punish(
+        &mut self,
+        evidence: &Evidence,
+    ) -> Result<Result<(), EvidenceRefusal>, BlockError> {
+        let time_ms = self.time_ms;
+        self.stakes().punish(evidence, time_ms)
+    }
+
+    /// Counts presence, pays releases, chooses the next validators where it is time to, and
+    /// computes the state after the block.
+    pub(super) fn seal(
+        mut self,
+        certificate: Option<&CommitCertificate>,
+    ) -> Result<Outcome, BlockError> {
+        let (time_ms, current) = (self.time_ms, self.validators);
+        let mut stakes = self.stakes();
+        stakes.count_presence(certificate)?;
+        stakes.pay_releases(time_ms)?;
+        stakes.forget_epochs(time_ms)?;
+        let next_validators = stakes.next_validators(current, time_ms)?;
+        let (touched, mut changes) = self.journal.finish();
         if self.parameters.is_epoch_end(self.height) {
             let slot = self
                 .parameters
                 .validators_slot(self.height.saturating_add(1));
-            changes.insert(StateKey::validators(slot), Some(self.validators.to_bytes()));
+            let set = next_validators.to_bytes();
+            changes.insert(StateKey::validators(slot), Some(set));
         }
         Ok(Outcome {
             state: self.state.update(&changes)?,
             transactions: self.applied,
             touched,
             fees: self.fees,
-            next_validators: Arc::clone(self.validators),
+            next_validators,
         })
+    }
+
+    const fn stakes(&mut self) -> Stakes<'_, 'a> {
+        Stakes {
+            journal: &mut self.journal,
+            parameters: self.parameters,
+            height: self.height,
+        }
     }
 
     fn credit_proposer(&mut self, proposer: &AccountId) -> Result<(), BlockError> {
@@ -134,12 +174,12 @@ impl<'a> Application<'a> {
         if part == 0 {
             return Ok(());
         }
-        if let Some(mut account) = self.journal.account(proposer)? {
+        if let Some(mut account) = self.journal.get::<Account>(*proposer)? {
             account.balance = account
                 .balance
                 .checked_add(part)
                 .expect("what is credited was part of the supply, which fits");
-            return self.journal.set_account(*proposer, account);
+            return self.journal.set(*proposer, account);
         }
         self.fees = BlockFees {
             burned: self
@@ -165,13 +205,12 @@ impl<'a> Application<'a> {
             .into());
         }
         let sender = transaction.sender();
-        let account = self.journal.account(&sender)?;
-        let account = charged(&account.ok_or(ApplyError::UnknownSender)?, transaction)?;
-        self.journal.set_account(sender, account)?;
+        let account = charged(&self.account(&sender)?, transaction)?;
+        self.journal.set(sender, account)?;
         let mut entries = 0u64;
         for action in &body.actions {
-            // At most 16 actions, each of which makes one entry at the most.
-            entries += u64::from(self.act(&sender, action)?);
+            // At most 16 actions, each of which makes two entries at the most.
+            entries += self.act(&sender, action)?;
         }
         let required = self
             .parameters
@@ -189,33 +228,35 @@ impl<'a> Application<'a> {
         })
     }
 
-    /// Runs one action; returns whether it made an entry.
-    fn act(&mut self, sender: &AccountId, action: &Action) -> Result<bool, Stop> {
+    /// Runs one action; returns how many entries it made.
+    fn act(&mut self, sender: &AccountId, action: &Action) -> Result<u64, Stop> {
         match action {
             Action::Transfer { to, amount } => self.transfer(sender, to, *amount),
             Action::Record { digest, note } => self.record(sender, digest, note),
-            Action::SetAuthority { .. } => Err(not_yet("SetAuthority")),
-            Action::Bond { .. } => Err(not_yet("Bond")),
-            Action::Unbond { .. } => Err(not_yet("Unbond")),
-            Action::Unjail => Err(not_yet("Unjail")),
+            Action::SetAuthority { authority } => self.set_authority(sender, authority),
+            Action::Bond {
+                consensus_key,
+                amount,
+                // It was checked with the signatures.
+                proof_of_possession: _,
+            } => self.stakes().bond(sender, *consensus_key, *amount),
+            Action::Unbond { amount } => self.stakes().unbond(sender, *amount).map(|()| 0),
+            Action::Unjail => self.stakes().unjail(sender).map(|()| 0),
         }
     }
 
-    fn transfer(&mut self, from: &AccountId, to: &AccountId, amount: Amount) -> Result<bool, Stop> {
+    fn transfer(&mut self, from: &AccountId, to: &AccountId, amount: Amount) -> Result<u64, Stop> {
         if amount == 0 {
             return Err(ApplyError::ZeroAmount.into());
         }
-        let mut payer = self
-            .journal
-            .account(from)?
-            .ok_or(ApplyError::UnknownSender)?;
+        let mut payer = self.account(from)?;
         payer.balance = payer
             .balance
             .checked_sub(amount)
             .ok_or_else(|| ApplyError::funds(&payer, u128::from(amount)))?;
-        self.journal.set_account(*from, payer)?;
+        self.journal.set(*from, payer)?;
         // Read after the debit, so that a transfer to oneself gives back what it took.
-        let receiver = self.journal.account(to)?;
+        let receiver = self.journal.get::<Account>(*to)?;
         let credited = match receiver {
             None => Account::new(to, amount),
             Some(mut account) => {
@@ -224,12 +265,13 @@ impl<'a> Application<'a> {
                 account
             }
         };
-        self.journal.set_account(*to, credited)?;
-        Ok(receiver.is_none())
+        self.journal.set(*to, credited)?;
+        Ok(u64::from(receiver.is_none()))
     }
 
-    fn record(&mut self, sender: &AccountId, digest: &Hash, note: &str) -> Result<bool, Stop> {
-        if self.journal.has_record(sender, digest)? {
+    fn record(&mut self, sender: &AccountId, digest: &Hash, note: &str) -> Result<u64, Stop> {
+        let key = (*sender, *digest);
+        if self.journal.get::<Record>(key)?.is_some() {
             return Err(ApplyError::RecordExists { digest: *digest }.into());
         }
         let record = Record {
@@ -237,8 +279,20 @@ impl<'a> Application<'a> {
             time_ms: self.time_ms,
             note: note.to_owned(),
         };
-        self.journal.add_record(*sender, *digest, record);
-        Ok(true)
+        self.journal.set(key, record)?;
+        Ok(1)
+    }
+
+    fn set_authority(&mut self, sender: &AccountId, authority: &Authority) -> Result<u64, Stop> {
+        let mut account = self.account(sender)?;
+        account.authority = authority.hash();
+        self.journal.set(*sender, account)?;
+        Ok(0)
+    }
+
+    fn account(&mut self, id: &AccountId) -> Result<Account, Stop> {
+        let account = self.journal.get::<Account>(*id)?;
+        Ok(account.ok_or(ApplyError::UnknownSender)?)
     }
 }
 
@@ -273,8 +327,4 @@ fn charged(account: &Account, transaction: &VerifiedTransaction) -> Result<Accou
         authority: account.authority,
         history: Account::history_after(&account.history, &transaction.id()),
     })
-}
-
-fn not_yet(action: &'static str) -> Stop {
-    Stop::Refused(ApplyError::NotYet { action })
 }

@@ -6,6 +6,7 @@ use crate::certificate::CertificateError;
 use crate::codec::CodecError;
 use crate::evidence::EvidenceError;
 use crate::hash::Hash;
+use crate::keys::PublicKey;
 use crate::state::StateError;
 use crate::transaction::{Amount, Nonce, TransactionError};
 use crate::vote::{Height, Round};
@@ -64,12 +65,51 @@ pub enum ApplyError {
         /// The digest.
         digest: Hash,
     },
-    /// An action that this release knows and does not execute.
-    #[error("{action} is not executed by this release")]
-    NotYet {
-        /// Its name.
-        action: &'static str,
+    /// The account has nothing bonded and nothing being released.
+    #[error("the account has no stake")]
+    NoStake,
+    /// Less is bonded than is to be released.
+    #[error("{bonded} base units are bonded, {needed} are to be released")]
+    Stake {
+        /// What is bonded.
+        bonded: Amount,
+        /// What is to be released.
+        needed: Amount,
     },
+    /// Too little would be bonded for a validator.
+    #[error("{bonded} base units would be bonded, at least {bond_min} are needed")]
+    BondMin {
+        /// What would be bonded.
+        bonded: Amount,
+        /// The network's least stake.
+        bond_min: Amount,
+    },
+    /// As many releases are under way as there may be.
+    #[error("as many releases are under way as there may be")]
+    ReleasesFull,
+    /// Another account named this consensus key first.
+    #[error("the consensus key {key} belongs to another account")]
+    KeyTaken {
+        /// The key.
+        key: PublicKey,
+    },
+    /// The consensus key signed two values for one step.
+    #[error("the consensus key {key} is excluded for good")]
+    KeyExcluded {
+        /// The key.
+        key: PublicKey,
+    },
+    /// The list of candidates is full of larger stakes.
+    #[error("{bonded} base units are bonded, the last of the candidates has {least}")]
+    CandidatesFull {
+        /// What the account has bonded.
+        bonded: Amount,
+        /// What the last candidate has bonded.
+        least: Amount,
+    },
+    /// The account does not sit out.
+    #[error("the account does not sit out, so it cannot return")]
+    NotSittingOut,
     /// A sum leaves 64 bits, which the limit of the supply should make impossible.
     #[error("a sum is too large to be counted")]
     SupplyOverflow,
@@ -98,7 +138,14 @@ impl ApplyError {
             Self::Fee { .. } => "fee",
             Self::ZeroAmount => "zero_amount",
             Self::RecordExists { .. } => "record_exists",
-            Self::NotYet { .. } => "not_yet",
+            Self::NoStake => "no_stake",
+            Self::Stake { .. } => "stake",
+            Self::BondMin { .. } => "bond_min",
+            Self::ReleasesFull => "releases_full",
+            Self::KeyTaken { .. } => "key_taken",
+            Self::KeyExcluded { .. } => "key_excluded",
+            Self::CandidatesFull { .. } => "candidates_full",
+            Self::NotSittingOut => "not_sitting_out",
             Self::SupplyOverflow => "supply_overflow",
         }
     }
@@ -116,9 +163,6 @@ impl ApplyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceRefusal {
-    /// Evidence, whose effects this release does not execute.
-    #[error("evidence is not executed by this release")]
-    NotYet,
     /// No account ever named this key.
     #[error("the key was never a validator's")]
     UnknownKey,
@@ -368,15 +412,18 @@ pub enum BlockError {
     /// An entry of the state is not what was written.
     #[error("an entry of the state is {0}")]
     Entry(#[from] CodecError),
-    /// The state holds no totals.
-    #[error("the state holds no totals")]
-    NoTotals,
+    /// An entry that the others say there is, is not there.
+    #[error("the state holds no {entry} where there has to be one")]
+    Missing {
+        /// Its kind.
+        entry: &'static str,
+    },
 }
 
 impl BlockError {
     /// Says whether every node finds the same: then the block is bad. Otherwise this node cannot
     /// read its own data, and has to stop.
     pub const fn is_deterministic(&self) -> bool {
-        !matches!(self, Self::State(_) | Self::Entry(_) | Self::NoTotals)
+        !matches!(self, Self::State(_) | Self::Entry(_) | Self::Missing { .. })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::block::{BLOCK_EVIDENCE_MAX, Block, BlockHash, BlockHeader};
 use crate::certificate::CertificateError;
 use crate::evidence::{Evidence, EvidenceError};
-use crate::execution::{ApplyError, BlockError, Checks, EvidenceRefusal, execute};
+use crate::execution::{ApplyError, BlockError, Checks, execute};
 use crate::fixture::{Network, consensus_key};
 use crate::genesis::Genesis;
 use crate::hash::Hash;
@@ -61,7 +61,7 @@ fn equivocation(network: &Network, height: u64) -> Evidence {
             block: Some(BlockHash(Hash([byte; 32]))),
             validator: member.key,
         };
-        vote.sign(&network.tip.genesis_hash, &consensus_key(member.account))
+        vote.sign(&network.tip.genesis_hash, consensus_key(&member.key))
     });
     Evidence::of_votes(one, other)
 }
@@ -347,17 +347,6 @@ fn a_certificate_that_the_caller_verified_is_not_verified_again() {
             BlockError::Certificate(CertificateError::Signature { .. })
         ));
     }
-}
-
-#[test]
-fn valid_evidence_is_refused_by_name_until_its_effects_are_executed() {
-    let error = refusal(|network, block| accuse(block, vec![equivocation(network, 1)]));
-    let not_yet = EvidenceRefusal::NotYet;
-    let refused = BlockError::EvidenceRefused {
-        index: 0,
-        error: not_yet,
-    };
-    assert_eq!(error, refused);
 }
 
 #[test]

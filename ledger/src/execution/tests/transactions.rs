@@ -11,7 +11,7 @@ use crate::hash::Hash;
 use crate::keys::{SecretKey, Signer as _};
 use crate::record::Record;
 use crate::state_key::StateKey;
-use crate::transaction::{Action, VerifiedTransaction, possession_hash};
+use crate::transaction::{Action, VerifiedTransaction};
 
 fn record(byte: u8) -> Action {
     Action::Record {
@@ -244,33 +244,6 @@ fn a_transaction_that_fails_half_way_leaves_no_trace() {
     assert_eq!(with.skipped.len(), 1);
     assert_eq!(with.block, without.block);
     assert_eq!(with.executed.touched, without.executed.touched);
-}
-
-#[test]
-fn actions_of_later_releases_are_refused_by_name() {
-    let network = Network::new();
-    let key = SecretKey::local("alice");
-    let authority = crate::authority::Authority::Key(key.public_key());
-    let proof = possession_hash(&network.tip.genesis_hash, &authority.account());
-    let bond = Action::Bond {
-        consensus_key: key.public_key(),
-        amount: 1,
-        proof_of_possession: key.sign(&proof.0),
-    };
-    for (name, action) in [
-        ("SetAuthority", Action::SetAuthority { authority }),
-        ("Bond", bond),
-        ("Unbond", Action::Unbond { amount: 1 }),
-        ("Unjail", Action::Unjail),
-    ] {
-        let transaction = network.sign("alice", Network::body(0, vec![action]));
-        let refused = Err(ApplyError::NotYet { action: name });
-        assert_eq!(network.apply(&transaction), refused);
-        let account = network.account(&local_account("alice"));
-        let parameters = &network.tip.genesis.parameters;
-        let admitted = check_against_account(&transaction, account.as_ref(), parameters, 0);
-        assert_eq!(admitted.map(drop), refused);
-    }
 }
 
 #[test]
