@@ -48,6 +48,7 @@ mod checkpoint;
 mod error;
 mod file;
 mod past;
+mod path;
 mod proof;
 mod receipt;
 mod saved;
@@ -58,6 +59,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{Conflict, LightError, SetRole};
 pub use file::FileError;
 pub use past::Descent;
+pub use path::{PATH_BYTES_MAX, PATH_STEPS_MAX, PathError, path};
 pub use proof::{
     HISTORY_IDS_MAX, HistoryProof, Past, verify_account, verify_history, verify_record,
     verify_stake, verify_transaction,

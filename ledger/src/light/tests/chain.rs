@@ -1,12 +1,13 @@
 //! Chains of headers made by hand, whose validators change as a test wants.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use crate::block::{BlockHash, BlockHeader, PROTOCOL_VERSION};
 use crate::certificate::{CommitCertificate, CommitSignature};
 use crate::genesis::{Genesis, local_account, local_consensus_key};
 use crate::hash::Hash;
-use crate::keys::{Ed25519, SecretKey, Signer as _};
+use crate::keys::{Ed25519, PublicKey, SecretKey, Signer as _};
 use crate::light::{LightError, LightStep, Trusted};
 use crate::validators::{Validator, ValidatorSet};
 use crate::vote::{Height, Vote, VoteType};
@@ -20,6 +21,12 @@ pub(super) const BIRTH_MS: u64 = 1_700_000_000_000;
 /// The first validators, with the power of each.
 pub(super) const FOUNDERS: &[Member] = &[("n1", "n1"), ("n2", "n2"), ("n3", "n3"), ("n4", "n4")];
 const POWER: u64 = 1_000_000_000_000;
+
+/// The keys of `n1`, `n2`, …
+static KEYS: LazyLock<BTreeMap<PublicKey, SecretKey>> = LazyLock::new(|| {
+    let keys = (1..=300).map(|number| local_consensus_key(&format!("n{number}")));
+    keys.map(|key| (key.public_key(), key)).collect()
+});
 
 /// A member of a set: whose account, and whose consensus key.
 pub(super) type Member = (&'static str, &'static str);
@@ -59,13 +66,36 @@ fn epoch(height: Height) -> usize {
 impl Chain {
     /// Makes a chain of whole epochs, each with its set.
     pub(super) fn new(epochs: &[&[Member]]) -> Self {
+        Self::of(epochs.iter().map(|members| set(members)).collect())
+    }
+
+    /// Makes a chain in which nobody stays for a second epoch.
+    pub(super) fn restless(epochs: u64) -> Self {
+        let member = |number: u64| {
+            let name = format!("n{number}");
+            Validator {
+                account: local_account(&name),
+                key: local_consensus_key(&name).public_key(),
+                power: POWER,
+            }
+        };
+        let set = |epoch: u64| (4 * epoch + 1..=4 * epoch + 4).map(member).collect();
+        Self::of(
+            (0..epochs)
+                .map(|epoch| ValidatorSet::new(set(epoch)).unwrap())
+                .collect(),
+        )
+    }
+
+    fn of(sets: Vec<ValidatorSet>) -> Self {
+        let epochs = u64::try_from(sets.len()).unwrap();
         let mut chain = Self {
             genesis: genesis(),
             headers: Vec::new(),
-            sets: epochs.iter().map(|members| set(members)).collect(),
+            sets,
         };
         assert_eq!(chain.sets[0], *chain.genesis.validator_set().unwrap());
-        for height in 1..=EPOCH_BLOCKS * u64::try_from(epochs.len()).unwrap() {
+        for height in 1..=EPOCH_BLOCKS * epochs {
             let header = chain.make(height, Hash::ZERO);
             chain.headers.push(header);
         }
@@ -160,10 +190,6 @@ pub(super) fn certify(
     count: usize,
 ) -> CommitCertificate {
     let block = header.hash();
-    let names = (1..=9).map(|number| format!("n{number}"));
-    let keys: Vec<Arc<SecretKey>> = names
-        .map(|name| Arc::new(local_consensus_key(&name)))
-        .collect();
     let sign = |(index, member): (u16, &Validator)| {
         let vote = Vote {
             vote_type: VoteType::Precommit,
@@ -172,11 +198,10 @@ pub(super) fn certify(
             block: Some(block),
             validator: member.key,
         };
-        let mut keys = keys.iter();
-        let key = keys.find(|key| key.public_key() == member.key).unwrap();
+        let key = &KEYS[&member.key];
         CommitSignature {
             validator: index,
-            signature: vote.sign(&genesis.hash(), key.as_ref()).signature,
+            signature: vote.sign(&genesis.hash(), key).signature,
         }
     };
     CommitCertificate {
