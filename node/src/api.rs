@@ -7,6 +7,7 @@ mod chain;
 mod event;
 mod evidence;
 mod hex;
+mod light;
 mod names;
 mod peers;
 mod state;
@@ -19,6 +20,9 @@ pub use chain::{
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
 pub use evidence::{EvidencePiece, EvidenceReply};
 pub use hex::{hex, unhex};
+pub use light::{
+    HistoryReply, LightHeaderReply, LightHeadersReply, LightStepsReply, LightValidatorsReply,
+};
 pub use names::Names;
 pub use peers::{PeerReply, PeersReply};
 pub use state::{AccountReply, ProofReply, RecordReply};

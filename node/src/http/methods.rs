@@ -2,6 +2,7 @@
 
 mod chain;
 mod evidence;
+mod light;
 mod node;
 mod state;
 mod submit;
@@ -149,6 +150,70 @@ pub(super) const METHODS: &[Method] = &[
         ],
         reads: true,
         call: |site, parameters| Box::pin(evidence::evidence(site, parameters)),
+    },
+    Method {
+        name: "light_steps",
+        about: "Certified headers that lead a client along the validators, as far as one answer goes.",
+        parameters: &[
+            optional(
+                "from",
+                Kind::Integer,
+                "The height that the client trusts; by default the genesis, 0.",
+            ),
+            optional(
+                "to",
+                Kind::Height,
+                "The height it wants to reach, or `latest`.",
+            ),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(light::steps(site, parameters)),
+    },
+    Method {
+        name: "light_header",
+        about: "A header with its certificate and the validators that sign the next block.",
+        parameters: &[optional("height", Kind::Height, "Its height, or `latest`.")],
+        reads: true,
+        call: |site, parameters| Box::pin(light::one_header(site, parameters)),
+    },
+    Method {
+        name: "light_validators",
+        about: "A set of validators that signs or signed blocks.",
+        parameters: &[required(
+            "hash",
+            "The hash of the set, as headers name it, hex.",
+        )],
+        reads: true,
+        call: |site, parameters| Box::pin(light::validators(site, parameters)),
+    },
+    Method {
+        name: "light_headers",
+        about: "Headers downwards, each the parent of the one before.",
+        parameters: &[
+            optional("from", Kind::Height, "Height of the first, or `latest`."),
+            optional(
+                "count",
+                Kind::Integer,
+                "How many, at most 1000, which is the default.",
+            ),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(light::headers(site, parameters)),
+    },
+    Method {
+        name: "history",
+        about: "The ids of an account's transactions from a nonce on, with what proves them.",
+        parameters: &[
+            required("address", "The account's address."),
+            Parameter {
+                name: "nonce",
+                kind: Kind::Integer,
+                required: true,
+                about: "The nonce of the first.",
+            },
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(light::history(site, parameters)),
     },
     Method {
         name: "peers",

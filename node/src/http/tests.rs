@@ -6,4 +6,5 @@ mod chain;
 mod client;
 mod events;
 mod health;
+mod light;
 mod node;

@@ -53,14 +53,17 @@ pub(super) async fn record(
 }
 
 /// Takes the address of an account of this kind of network.
-fn address(site: &Site, parameters: &mut Parameters) -> Result<(String, AccountId), RpcError> {
+pub(super) fn address(
+    site: &Site,
+    parameters: &mut Parameters,
+) -> Result<(String, AccountId), RpcError> {
     let address = parameters.required("address")?;
     let id = AccountId::from_address(&address, site.genesis.kind).map_err(RpcError::parameters)?;
     Ok((address, id))
 }
 
 /// Reads an entry in the state of `tip`, and proves it against the header of that very tip.
-fn entry<T>(
+pub(super) fn entry<T>(
     tip: &Tip,
     reader: &ChainReader,
     key: &[u8],
