@@ -7,7 +7,7 @@ use crate::address::AccountId;
 use crate::execution::{ApplyError, BlockError};
 use crate::fixture::Network;
 use crate::hash::Hash;
-use crate::staking::{CANDIDATES_MAX, Candidates, Stake};
+use crate::staking::{CANDIDATES_MAX, Candidates, Stake, StakeStatus};
 use crate::state_key::StateKey;
 use crate::storage::Column;
 use crate::transaction::{Action, Amount};
@@ -275,6 +275,31 @@ fn the_last_of_a_full_list_leaves_and_its_whole_stake_is_released() {
     assert_eq!(candidates.len(), CANDIDATES_MAX);
     assert!(candidates.iter().all(|(_, account)| account != last));
     assert!(candidates.iter().any(|one| one == (3_001, id("p0"))));
+}
+
+#[test]
+fn who_returns_to_a_full_list_needs_more_than_the_last_of_it_too() {
+    let (mut network, _) = full(STAKE);
+    let mut stake = network.stake("n1").unwrap();
+    let mut candidates = network.candidates();
+    candidates.remove(stake.bonded, id("n1"));
+    candidates.insert(STAKE + 1, id("p9"));
+    stake.status = StakeStatus::SittingOut;
+    let set = |network: &mut Network, stake: &Stake, list: &Candidates| {
+        let entries = [
+            (StateKey::stake(&id("n1")), Some(stake.to_bytes())),
+            (StateKey::Candidates.to_bytes(), Some(list.to_bytes())),
+        ];
+        network.tip.state = network.tip.state.update(&entries.into()).unwrap().state;
+    };
+    set(&mut network, &stake, &candidates);
+    let (bonded, least) = (STAKE, STAKE);
+    let refused = network.refused("n1", Action::Unjail);
+    assert_eq!(refused, ApplyError::CandidatesFull { bonded, least });
+    stake.bonded = STAKE + 1;
+    set(&mut network, &stake, &candidates);
+    let enough = network.due("n1", vec![Action::Unjail]);
+    assert_eq!(network.apply(&enough), Ok(()));
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Which offences are punished, and what that does.
 
 use super::{BOND_MIN, STAKE, genesis, key, network, validator_key};
+use crate::block::BlockHash;
+use crate::evidence::Evidence;
 use crate::execution::{ApplyError, BlockError, EvidenceRefusal};
-use crate::fixture::Network;
+use crate::fixture::{Network, consensus_key};
+use crate::hash::Hash;
 use crate::transaction::Action;
+use crate::vote::Proposal;
 
 /// A twentieth.
 const SLASHED: u64 = STAKE / 20;
@@ -261,5 +265,41 @@ fn a_network_may_choose_not_to_slash_and_still_exclude() {
     network.punish(network.double_vote(&validator_key("n1"), 1, 0));
     assert_eq!(network.staked("n1").0, STAKE);
     assert!(network.sits_out("n1"));
+    network.check_supply();
+}
+
+#[test]
+fn two_proposals_of_one_round_are_an_offence_like_two_votes() {
+    let mut network = network();
+    let proposer = validator_key("n1");
+    let [one, other] = [1, 2].map(|byte| {
+        let proposal = Proposal {
+            height: 1,
+            round: 0,
+            block: BlockHash(Hash([byte; 32])),
+            pol_round: None,
+            proposer,
+        };
+        proposal.sign(&network.tip.genesis_hash, consensus_key(&proposer))
+    });
+    network.punish(Evidence::of_proposals(one, other));
+    assert!(network.sits_out("n1"));
+    assert_eq!(refusal(&network, &proposer, 1), EvidenceRefusal::Punished);
+    network.check_supply();
+}
+
+#[test]
+fn who_offended_with_two_keys_pays_for_each() {
+    let mut network = network();
+    network.act("n1", network.bond("n1", key("k1"), 0));
+    network.go_to(5);
+    let both = [(validator_key("n1"), 3), (key("k1"), 5)];
+    let both = both.map(|(key, height)| network.double_vote(&key, height, 0));
+    let built = network.build_with(&[], &both);
+    assert_eq!(built.block.evidence.len(), 2);
+    network.finish(&built);
+    assert_eq!(network.staked("n1").0, STAKE - 500 - 475);
+    let refused = network.refused("n1", Action::Unjail);
+    assert_eq!(refused, ApplyError::KeyExcluded { key: key("k1") });
     network.check_supply();
 }
