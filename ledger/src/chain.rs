@@ -38,7 +38,7 @@ use std::sync::Arc;
 pub use error::ChainError;
 pub use reader::{ChainReader, StoredTransaction};
 
-use crate::block::{Block, BlockHash};
+use crate::block::{Block, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;
 use crate::codec::encode;
 use crate::execution::{Executed, Tip};
@@ -170,22 +170,8 @@ impl ChainStore {
         if handed_over {
             put_validators(&mut batch, &executed.next_validators);
         }
-        batch.put(
-            Column::Header,
-            layout::header(height),
-            encode(&block.header),
-        );
-        batch.put(
-            Column::Header,
-            layout::header_of(&hash),
-            layout::number(height),
-        );
+        put_header(&mut batch, &block.header, certificate);
         batch.put(Column::Body, layout::number(height), layout::body(block));
-        batch.put(
-            Column::Certificate,
-            layout::number(height),
-            encode(certificate),
-        );
         for (index, one) in (0u32..).zip(&executed.transactions) {
             let place = layout::Place { height, index };
             batch.put(Column::TransactionIndex, one.id.0.0, encode(&place));
@@ -200,6 +186,36 @@ impl ChainStore {
     /// or begins a ledger above block 1.
     pub fn put_first(batch: &mut WriteBatch, first: Height) {
         batch.put(Column::Meta, layout::FIRST, encode(&first));
+    }
+
+    /// Begins the chain of `genesis` after the block of `header`, whose state the storage holds
+    /// already and of which no block is kept: a ledger that was restored from a snapshot. `sets` are
+    /// the validators that signed that block and those that sign the next.
+    ///
+    /// # Errors
+    /// [`ChainError::Mismatch`] if header and certificate are not of one block;
+    /// [`ChainError::Storage`].
+    pub fn begin_above(
+        &self,
+        genesis: &Genesis,
+        header: &BlockHeader,
+        certificate: &CommitCertificate,
+        sets: [&ValidatorSet; 2],
+    ) -> Result<(), ChainError> {
+        let (height, hash) = (header.height, header.hash());
+        if (certificate.height, certificate.block) != (height, hash) {
+            return Err(ChainError::Mismatch { height });
+        }
+        schema::prepare(self.storage.as_ref())?;
+        let mut batch = WriteBatch::new();
+        batch.put(Column::Meta, layout::GENESIS, encode(genesis));
+        put_header(&mut batch, header, certificate);
+        for set in sets {
+            put_validators(&mut batch, set);
+        }
+        Self::put_first(&mut batch, height.saturating_add(1));
+        put_tip(&mut batch, height, hash);
+        Ok(self.storage.write(batch)?)
     }
 
     /// Writes a batch of [`ChainStore::append_batch`]; it is on the disk when this returns.
@@ -252,6 +268,13 @@ fn current_sets(
         false => read(next)?,
     };
     Ok((signed_by, validators))
+}
+
+fn put_header(batch: &mut WriteBatch, header: &BlockHeader, certificate: &CommitCertificate) {
+    let (height, number) = (header.height, layout::number(header.height));
+    batch.put(Column::Header, layout::header(height), encode(header));
+    batch.put(Column::Header, layout::header_of(&header.hash()), number);
+    batch.put(Column::Certificate, number, encode(certificate));
 }
 
 fn put_tip(batch: &mut WriteBatch, height: Height, hash: BlockHash) {

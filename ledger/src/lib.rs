@@ -7,7 +7,7 @@
 //! `address`, `transaction`), what validators sign (`validators`, `vote`, `certificate`,
 //! `evidence`, `block`), where a network begins (`genesis`), what the state holds (`account`,
 //! `record`, `staking`, `supply`), what a block does (`state`, `execution`), and where it is kept
-//! (`storage`, `chain`).
+//! (`storage`, `chain`) and how it is carried elsewhere (`snapshot`).
 
 pub mod codec;
 pub mod hash;
@@ -38,6 +38,7 @@ pub mod storage;
 pub mod chain;
 pub mod execution;
 pub mod light;
+pub mod snapshot;
 
 #[cfg(test)]
 mod fixture;

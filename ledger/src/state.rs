@@ -19,10 +19,13 @@
 //! Keys have at most [`KEY_BYTES_MAX`], values at most [`VALUE_BYTES_MAX`]. Memory is 112 bytes per
 //! page for the trie, and the pages written since the last snapshot.
 
+mod chunk;
+mod chunks;
 mod page;
 mod path;
 mod proof;
 mod store;
+mod tiling;
 mod trie;
 mod update;
 
@@ -30,9 +33,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use chunk::{
+    CHUNK_BYTES_MAX, CHUNK_CONTENT_BYTES_MAX, ChunkError, ChunkSummary, ProvenChunk, StateChunk,
+};
+pub use chunks::Chunks;
 pub use page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, VALUE_BYTES_MAX};
-pub use path::DEPTH_MAX;
+pub use path::{DEPTH_MAX, Path as StatePath};
 pub use proof::{PROOF_BYTES_MAX, ProofError, StateProof};
+pub use tiling::{TilingError, tiled_root};
 pub use update::StateWrite;
 
 use path::position;

@@ -143,6 +143,10 @@ impl ChainReader {
     pub fn raw_block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         let header = self.view.get(Column::Header, &layout::header(height))?;
         let body = self.view.get(Column::Body, &layout::number(height))?;
+        // A ledger that began with a snapshot has the header of its first tip, and no body.
+        if body.is_none() && self.is_pruned(height)? {
+            return Ok(None);
+        }
         join(Column::Body, header, body)
     }
 
@@ -166,6 +170,9 @@ impl ChainReader {
     /// [`ChainError::Storage`].
     pub fn raw_final_block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         let block = self.raw_block(height)?;
+        if block.is_none() {
+            return Ok(None);
+        }
         let certificate = self
             .view
             .get(Column::Certificate, &layout::number(height))?;

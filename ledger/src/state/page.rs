@@ -137,6 +137,18 @@ impl Page {
     }
 }
 
+impl<'a> Entries<'a> {
+    /// Iterates over the entries that `bytes` begin with.
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes after the last entry returned.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a [u8], &'a [u8]);
 

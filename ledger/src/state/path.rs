@@ -1,13 +1,23 @@
 //! Where a subtree of the state trie stands: the first bits of the hashed keys below it.
 
+use std::fmt;
+
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode};
+
+use crate::codec::refuse;
 use crate::hash::{Context, Hash};
 
 /// Bits of a hashed key, and so the greatest depth of the trie.
 pub const DEPTH_MAX: usize = 256;
 
 /// The first `depth` bits of a hashed key; the bits after them are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Path {
+///
+/// Of two paths neither of which begins with the other, the one further left in the trie is less.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path {
     bits: [u8; 32],
     depth: u16,
 }
@@ -54,7 +64,17 @@ impl Path {
 
     /// Says whether `position` lies below this path.
     pub(super) fn contains(&self, position: &Hash) -> bool {
-        Self::of(position, self.depth()) == *self
+        let (whole, partial) = (self.depth() / 8, self.depth() % 8);
+        let (ours, theirs) = (self.bits.split_at(whole), position.0.split_at(whole));
+        // The bits after the path are zero, so the last byte is compared under a mask.
+        let last = |bytes: &[u8]| bytes.first().copied().unwrap_or(0);
+        let mask = !(0xff_u8 >> partial);
+        ours.0 == theirs.0 && last(ours.1) == last(theirs.1) & mask
+    }
+
+    /// Returns the bit that decides at `depth`, which is less than the path's own.
+    pub(super) fn is_right_at(&self, depth: usize) -> bool {
+        bit(&Hash(self.bits), depth)
     }
 
     /// Says whether `other` is this path or lies below it.
@@ -96,6 +116,38 @@ impl Path {
     }
 }
 
+impl Encode for Path {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.to_key().encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Path {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let key: Vec<u8> = Decode::decode(decoder)?;
+        Self::from_key(&key).ok_or_else(|| refuse("a path that leads nowhere in the trie"))
+    }
+}
+
+bincode::impl_borrow_decode!(Path);
+
+impl fmt::Display for Path {
+    /// Shows the bits, or a dot for the whole trie.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.depth == 0 {
+            return f.write_str(".");
+        }
+        (0..self.depth())
+            .try_for_each(|depth| f.write_str(if self.is_right_at(depth) { "1" } else { "0" }))
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{DEPTH_MAX, Path, position};
@@ -123,6 +175,25 @@ mod tests {
         let right = Path::ROOT.child(true);
         let order = [left.child(false).child(true), left.child(true), right];
         assert!(order.is_sorted_by(|a, b| a.to_key() < b.to_key()));
+    }
+
+    #[test]
+    fn contains_agrees_with_the_bits_at_every_depth() {
+        let one = position(b"one");
+        for depth in 0..=DEPTH_MAX {
+            let path = Path::of(&one, depth);
+            assert!(path.contains(&one));
+            let mut other = one;
+            if let Some(last) = depth.checked_sub(1) {
+                other.0[last / 8] ^= 0x80 >> (last % 8);
+                assert!(!path.contains(&other), "{depth}");
+            }
+            if depth < DEPTH_MAX {
+                let mut below = one;
+                below.0[depth / 8] ^= 0x80 >> (depth % 8);
+                assert!(path.contains(&below), "{depth}");
+            }
+        }
     }
 
     #[test]
