@@ -10,6 +10,7 @@ use starling_gossip::message::{
 };
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitSignature;
+use starling_ledger::evidence::Evidence;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{SecretKey, Signature, Signer as _};
 use starling_ledger::transaction::RawTransaction;
@@ -216,6 +217,30 @@ fn round_skip() {
     assert_message(
         ConsensusMessage::RoundSkip(round_certificate([1, 2])),
         &[&head[..], &["0100"], &vote, &["0200"], &vote].concat(),
+    );
+}
+
+#[test]
+fn evidence() {
+    let validator = SecretKey::local("vectors").public_key();
+    let vote = |block| SignedVote {
+        vote: Vote {
+            vote_type: VoteType::Prevote,
+            height: HEIGHT,
+            round: ROUND,
+            block,
+            validator,
+        },
+        signature: SIGNATURE,
+    };
+    let key = key_hex();
+    let head = ["00000000", HEIGHT_BYTES, ROUND_BYTES];
+    let kinds = ["04000000", "00000000"];
+    let (nil, block) = (["00"], ["01", "b1*32"]);
+    let tail = [key.as_str(), "51*64"];
+    assert_message(
+        ConsensusMessage::Evidence(Box::new(Evidence::of_votes(vote(Some(BLOCK)), vote(None)))),
+        &[&kinds[..], &head, &nil, &tail, &head, &block, &tail].concat(),
     );
 }
 

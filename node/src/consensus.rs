@@ -10,6 +10,10 @@
 //! - *Loss*: neighbours exchange what they have of a height and send each other what is missing.
 //! - *Content*: votes are told apart by content ([`vote_store`]); a commit certificate that its
 //!   precommits make counts whatever the engine counted.
+//! - *Offences*: what contradicting messages prove waits in [`evidence_pool`] for a block, and is
+//!   shared with neighbours.
+//! - *Sets*: each height has the validators that its caller names; a key that joins signs from
+//!   its first height on, one that leaves follows along.
 //! - *Pace*: a height begins when there is a reason ([`timers::Timing`]).
 //! - *Care*: after a lost guard the node watches before it signs ([`watch`]).
 //!
@@ -31,6 +35,9 @@ mod blocks;
 mod certificates;
 mod decision;
 pub mod engine;
+mod epochs;
+mod evidence;
+pub mod evidence_pool;
 pub mod frame;
 pub mod guard;
 mod have;
@@ -66,7 +73,9 @@ pub use self::presence::ConsensusStatus;
 
 use self::admission::Early;
 use self::engine::NewEngine;
-use self::guard::{GuardState, OwnMessage};
+use self::epochs::Epochs;
+use self::evidence_pool::EvidencePool;
+use self::guard::{GuardRecord, GuardState, OwnMessage};
 use self::have::Neighbour;
 use self::height::HeightState;
 use self::memo::SignatureMemo;
@@ -86,6 +95,8 @@ pub struct Config {
     pub new_engine: NewEngine,
     /// A person vouches that nobody else signs with this key: do not watch before signing.
     pub sign_at_once: bool,
+    /// Blocks of an epoch: within one, the validators stay the same.
+    pub epoch_blocks: u64,
 }
 
 /// What the disk still knew at start.
@@ -119,6 +130,8 @@ pub struct Consensus {
     current: Option<HeightState>,
     last: Option<LastHeight>,
     early: Early,
+    epochs: Epochs,
+    evidence: EvidencePool,
     neighbours: BTreeMap<PeerId, Neighbour>,
     next_have: Instant,
     work: bool,
@@ -165,6 +178,8 @@ impl Consensus {
             current: None,
             last: None,
             early: Early::default(),
+            epochs: Epochs::new(config.epoch_blocks),
+            evidence: EvidencePool::default(),
             neighbours: BTreeMap::new(),
             next_have: Instant::START,
             work: false,
@@ -185,12 +200,22 @@ impl Consensus {
                 validators,
                 certificate,
             } => self.parent(validators, certificate),
+            Input::NextValidators { height, validators } => {
+                if let Some(state) = self.current.as_mut().filter(|one| one.height() == height) {
+                    state.note_next(validators);
+                }
+            }
+            Input::Punished(keys) => keys.into_iter().for_each(|key| self.evidence.punished(key)),
+            Input::EvidenceRefused(refused) => {
+                refused.iter().for_each(|one| self.evidence.refused(one));
+            }
             Input::WorkToDo(work) => self.work = work,
             Input::Message { from, message } => self.admit(now, from, message, out),
             Input::Have { from, have } => self.answer_have(now, from, &have, out),
             Input::PeerUp(peer) => {
                 self.neighbours.insert(peer, Neighbour::default());
                 self.next_have = now;
+                self.offer_evidence(peer, out);
             }
             Input::PeerDown(peer) => {
                 self.neighbours.remove(&peer);
@@ -296,6 +321,7 @@ impl Consensus {
         validators: Arc<ValidatorSet>,
         out: &mut Vec<Action>,
     ) {
+        self.epochs.note(height, &validators);
         let members = validators.members().iter().map(|member| member.key);
         self.presence.committed(now, members, &self.config.timing);
         if std::mem::take(&mut self.presence.told) {
@@ -324,6 +350,27 @@ impl Consensus {
         for message in self.early.take(height) {
             self.admit(now, None, message, out);
         }
+        self.trust_memory(out);
+    }
+
+    /// A node that is no validator now, and whose memory is whole, writes that down once: when it
+    /// becomes one, a restart before its first vote is an ordinary one.
+    fn trust_memory(&mut self, out: &mut Vec<Action>) {
+        let Some(state) = &self.current else { return };
+        let stranger = self.own_key(state).is_none() && !self.watch.is_active();
+        let height = state.height();
+        if let Some(guard) = self.guard.as_mut().filter(|guard| guard.height() == 0)
+            && stranger
+        {
+            guard.begin_at(height);
+            let record = GuardRecord {
+                key: guard.key(),
+                height,
+                round_floor: 0,
+                messages: Vec::new(),
+            };
+            self.outbox.write_guard(record, out);
+        }
     }
 
     /// Takes the decision of the last height from elsewhere.
@@ -336,6 +383,7 @@ impl Consensus {
         if known || certificate.height.saturating_add(1) != height {
             return;
         }
+        self.epochs.note(certificate.height, &validators);
         let before = self.last.take().map(|last| last.store);
         let before = before.filter(|store| store.height() == certificate.height);
         let mut store = before.unwrap_or_else(|| VoteStore::new(certificate.height, validators));
@@ -373,6 +421,7 @@ impl Consensus {
             out.push(Action::Event(ConsensusEvent::SigningAgain));
             self.join_after_watch(now, out);
         }
+        self.collect_evidence(out);
         self.exchange(now, out);
         self.tell_halt(now, out);
     }

@@ -120,6 +120,7 @@ impl Core {
             timing: Timing::from(&tip.genesis.parameters),
             new_engine: malachite::new_engine,
             sign_at_once: config.sign_at_once,
+            epoch_blocks: tip.genesis.parameters.epoch_blocks,
         };
         let (genesis, recovered) = (tip.genesis_hash, config.recovered);
         let asks_first = config.signer.is_some()

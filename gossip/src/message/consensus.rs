@@ -7,6 +7,7 @@ use bytes::Bytes;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitSignature;
 use starling_ledger::codec::encode;
+use starling_ledger::evidence::Evidence;
 use starling_ledger::keys::Signature;
 use starling_ledger::validators::VALIDATORS_MAX;
 use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, VoteType};
@@ -47,6 +48,8 @@ pub enum ConsensusMessage {
     Polka(PolkaCertificate),
     /// Votes that let a node enter or leave a round.
     RoundSkip(RoundCertificate),
+    /// Proof that a validator signed two values for one step.
+    Evidence(Box<Evidence>),
 }
 
 /// Prevotes of one round for one block.

@@ -7,6 +7,7 @@ use starling_gossip::message::{ConsensusMessage, Have};
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::evidence::Evidence;
+use starling_ledger::hash::Hash;
 use starling_ledger::keys::PublicKey;
 use starling_ledger::validators::{ValidatorSet, VotingPower};
 use starling_ledger::vote::{Height, Round};
@@ -41,6 +42,19 @@ pub enum Input {
         /// The decision, which was checked.
         certificate: CommitCertificate,
     },
+    /// A valid block of the current height names these validators for the next one, and they are
+    /// not the same. Their messages for the next height are kept from now on.
+    NextValidators {
+        /// The height of the block.
+        height: Height,
+        /// Who would vote at the next one.
+        validators: Arc<ValidatorSet>,
+    },
+    /// The offences of these keys are punished by a final block.
+    Punished(Vec<PublicKey>),
+    /// The ledger refuses pieces that [`super::Consensus::evidence`] offered, by their hashes, now
+    /// and later.
+    EvidenceRefused(Vec<Hash>),
     /// There is something to put into a block, or no longer.
     WorkToDo(bool),
     /// A message from a neighbour. `None` is a message of this node that came in another way.
@@ -174,8 +188,6 @@ pub enum Action {
         block: BlockHash,
         /// The proof.
         certificate: CommitCertificate,
-        /// Offences seen since the last decision.
-        evidence: Vec<Evidence>,
     },
     /// A neighbour broke a rule that no honest node breaks.
     Penalize {
@@ -203,6 +215,8 @@ pub enum ConsensusFault {
     ProofRound,
     /// A certificate that does not have the power it claims.
     Certificate,
+    /// Evidence that proves nothing.
+    Evidence,
 }
 
 /// Why the machine stops for good.

@@ -21,7 +21,9 @@ use super::guard::{GuardError, OwnMessage};
 use super::vote_store::MAX_ROUNDS_KEPT;
 use super::{Action, Consensus, ConsensusEvent, ConsensusFault, SpectatorReason};
 
-/// Messages of the next height kept per validator: proposal and votes of two rounds.
+/// Messages of the next height kept per validator: proposal and votes of two rounds. Before the
+/// last block of an epoch is decided, validators are those of this epoch and those that a valid
+/// block names for the next; who does not belong is dropped when the height starts.
 const EARLY_QUOTA: usize = 6;
 
 /// Signed messages of the next height.
@@ -93,6 +95,9 @@ impl Consensus {
                 if let Some(votes) = self.wanted_skip(skip) {
                     self.admit_certificate(now, from, (message, votes), out);
                 }
+            }
+            ConsensusMessage::Evidence(evidence) => {
+                self.admit_evidence(now, from, **evidence, out);
             }
         }
     }
@@ -312,7 +317,7 @@ impl Consensus {
             _ => return true,
         };
         let state = self.current.as_ref();
-        let member = state.is_some_and(|state| state.store.position(&key).is_some());
+        let member = state.is_some_and(|state| state.may_sign_next(&key));
         !member || self.early.is_full(height, &key, message)
     }
 

@@ -53,7 +53,9 @@ pub enum SignedStep {
 pub struct GuardRecord {
     /// Whose messages these are.
     pub key: PublicKey,
-    /// Rounds below this one, of the height of the messages, are never signed again.
+    /// Heights below this one are never signed again.
+    pub height: Height,
+    /// Rounds of that height below this one are never signed again.
     pub round_floor: Round,
     /// The messages.
     pub messages: Vec<OwnMessage>,
@@ -165,7 +167,8 @@ impl GuardState {
         self.key
     }
 
-    /// Returns the latest height it has signed at, 0 if it has never signed.
+    /// Returns the latest height it has signed at, or from which on it may sign; 0 if it knows of
+    /// nothing.
     pub const fn height(&self) -> Height {
         self.height
     }
@@ -218,11 +221,7 @@ impl GuardState {
             return Ok(());
         }
         let (height, round, step) = message.place();
-        if height > self.height {
-            self.height = height;
-            self.round_floor = 0;
-            self.messages.clear();
-        }
+        self.begin_at(height);
         self.messages.insert((round, step), message);
         while self.messages.len() > 3 * MAX_ROUNDS {
             let ((oldest, _), _) = self.messages.pop_first().expect("it is not empty");
@@ -233,10 +232,21 @@ impl GuardState {
         Ok(())
     }
 
+    /// Refuses all heights below `height` from now on. A node that follows without being a
+    /// validator notes that its memory is whole, so that it need not doubt it when it becomes one.
+    pub fn begin_at(&mut self, height: Height) {
+        if height > self.height {
+            self.height = height;
+            self.round_floor = 0;
+            self.messages.clear();
+        }
+    }
+
     /// Returns a file with this state and nothing else.
     pub fn encode(&self) -> Vec<u8> {
         encode_record(&GuardRecord {
             key: self.key,
+            height: self.height,
             round_floor: self.round_floor,
             messages: self.messages.values().copied().collect(),
         })
@@ -272,7 +282,10 @@ pub fn decode(bytes: &[u8]) -> Result<(GuardState, usize), GuardFileError> {
         for message in record.messages {
             state.note(message)?;
         }
-        state.round_floor = state.round_floor.max(record.round_floor);
+        state.begin_at(record.height);
+        if state.height == record.height {
+            state.round_floor = state.round_floor.max(record.round_floor);
+        }
     }
     let state = state.ok_or(GuardFileError::Empty)?;
     Ok((state, frames.good_bytes))
@@ -334,9 +347,23 @@ mod tests {
     }
 
     #[test]
+    fn remembers_from_which_height_on_its_memory_is_whole() {
+        let mut guard = guard();
+        guard.begin_at(7);
+        let (mut read, _) = decode(&guard.encode()).unwrap();
+        assert_eq!((read.height(), &read), (7, &guard));
+        let behind = read.check(&prevote(6, 9, None));
+        assert!(matches!(behind, Err(GuardError::Behind { .. })));
+        assert_eq!(read.note(prevote(7, 0, None)), Ok(()));
+        read.begin_at(3);
+        assert_eq!(read.messages_at(7).count(), 1);
+    }
+
+    #[test]
     fn survives_a_torn_record_and_refuses_an_empty_file() {
         let record = GuardRecord {
             key: guard().key(),
+            height: 1,
             round_floor: 0,
             messages: vec![prevote(1, 0, None)],
         };

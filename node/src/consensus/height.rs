@@ -5,6 +5,7 @@ use std::sync::Arc;
 use starling_gossip::Instant;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::keys::PublicKey;
 use starling_ledger::validators::ValidatorSet;
 use starling_ledger::vote::{Height, Round};
 
@@ -12,6 +13,10 @@ use super::blocks::Blocks;
 use super::engine::{Engine, Step};
 use super::timers::Timing;
 use super::vote_store::VoteStore;
+
+/// Most sets that may sign the next height: blocks proposed for the last height of an epoch can
+/// differ in what they do to the next set.
+const MAX_NEXT: usize = 4;
 
 /// Everything about the current height.
 pub(super) struct HeightState {
@@ -27,6 +32,8 @@ pub(super) struct HeightState {
     pub(super) decision: Option<CommitCertificate>,
     /// The decision was handed on.
     pub(super) announced: bool,
+    /// Sets other than this height's that valid blocks of this height name for the next one.
+    next: Vec<Arc<ValidatorSet>>,
     /// Not before this the height begins.
     earliest: Instant,
     /// At this it begins without a reason.
@@ -58,6 +65,7 @@ impl HeightState {
             spectator: false,
             decision: None,
             announced: false,
+            next: Vec::new(),
             earliest,
             idle_end,
         }
@@ -66,6 +74,19 @@ impl HeightState {
     /// Returns the height.
     pub(super) const fn height(&self) -> Height {
         self.store.height()
+    }
+
+    /// Takes note of who would sign the next height.
+    pub(super) fn note_next(&mut self, validators: Arc<ValidatorSet>) {
+        if self.next.len() < MAX_NEXT && !self.next.contains(&validators) {
+            self.next.push(validators);
+        }
+    }
+
+    /// Says whether `key` is of this height's set, or of one that may sign the next.
+    pub(super) fn may_sign_next(&self, key: &PublicKey) -> bool {
+        let mut next = self.next.iter();
+        self.store.position(key).is_some() || next.any(|set| set.by_key(key).is_some())
     }
 
     /// Returns when the height begins; `None` if it has.

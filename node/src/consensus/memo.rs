@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use starling_ledger::evidence::{Evidence, EvidenceError};
 use starling_ledger::hash::{Context, Hash};
 use starling_ledger::keys::{PublicKey, Signature, SignatureScheme};
 use starling_ledger::vote::{SignedProposal, SignedVote};
@@ -58,6 +59,15 @@ impl SignatureMemo {
     pub fn proposal(&mut self, signed: &SignedProposal) -> bool {
         let message = signed.proposal.sign_hash(&self.genesis);
         self.check(message, &signed.proposal.proposer, &signed.signature)
+    }
+
+    /// Says whether both messages of a piece of evidence are signed and contradict each other. It
+    /// is looked at once for each offender, so nothing of it is remembered.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] names the rule it breaks.
+    pub fn evidence(&self, evidence: &Evidence) -> Result<(), EvidenceError> {
+        evidence.verify(self.scheme.as_ref(), &self.genesis)
     }
 
     /// Takes note of a verdict that was reached elsewhere: by the worker pool, or by signing.

@@ -12,7 +12,7 @@ use starling_gossip::message::ConsensusMessage;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::keys::PublicKey;
-use starling_ledger::vote::Height;
+use starling_ledger::vote::{Height, Round};
 
 use super::action::{Action, PersistId};
 use super::engine::Input;
@@ -70,7 +70,7 @@ impl Outbox {
     pub(super) fn seal(
         &mut self,
         mark: usize,
-        guard: Option<(PublicKey, u32)>,
+        guard: Option<(PublicKey, Height, Round)>,
         out: &mut Vec<Action>,
     ) {
         let nothing_new = self.log.is_empty() && self.signed.is_empty();
@@ -88,11 +88,23 @@ impl Outbox {
             id,
             log,
             bodies,
-            guard: guard.map(|(key, round_floor)| GuardRecord {
+            guard: guard.map(|(key, height, round_floor)| GuardRecord {
                 key,
+                height,
                 round_floor,
                 messages,
             }),
+        });
+    }
+
+    /// Asks for a guard record that nothing waits for.
+    pub(super) fn write_guard(&mut self, record: GuardRecord, out: &mut Vec<Action>) {
+        self.last_id += 1;
+        out.push(Action::Persist {
+            id: PersistId(self.last_id),
+            log: Vec::new(),
+            bodies: Vec::new(),
+            guard: Some(record),
         });
     }
 

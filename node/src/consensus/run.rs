@@ -242,7 +242,7 @@ impl Consensus {
     /// Asks for durability of everything recorded, before what was queued since `mark`.
     pub(super) fn seal(&mut self, mark: usize, out: &mut Vec<Action>) {
         let guard = self.guard.as_ref();
-        let guard = guard.map(|guard| (guard.key(), guard.round_floor()));
+        let guard = guard.map(|guard| (guard.key(), guard.height(), guard.round_floor()));
         self.outbox.seal(mark, guard, out);
     }
 
@@ -342,18 +342,11 @@ impl Consensus {
                         // Sync was quicker than the disk: the height is behind us.
                         continue;
                     }
-                    let store = self.current.as_mut().map(|state| &mut state.store);
-                    let late = self.last.as_mut().map(|last| &mut last.store);
-                    let stores = [late, store].into_iter().flatten();
-                    let evidence: Vec<_> = stores.flat_map(|store| store.take_evidence()).collect();
-                    let offences = evidence.iter().map(|one| Box::new(*one));
-                    out.extend(offences.map(|one| Action::Event(ConsensusEvent::Offence(one))));
                     out.push(Action::Decided {
                         height: certificate.height,
                         round: certificate.round,
                         block: certificate.block,
                         certificate,
-                        evidence,
                     });
                 }
             }

@@ -1,9 +1,10 @@
 //! The machine in a small deterministic network: virtual time, seeded loss, crashes and offenders.
 
-mod keyed;
+pub(super) mod keyed;
 mod network;
 mod recovery;
 mod rules;
+mod sets;
 mod shell;
 
 use std::time::Duration;

@@ -29,7 +29,7 @@ const MAX_VOTES_PER_STEP: usize = 2;
 const MAX_CONTESTED_VOTES: usize = 4;
 /// Most different proposals of one round: two prove the offence.
 const MAX_PROPOSALS_PER_ROUND: usize = 2;
-/// Most pieces of evidence kept for a height. Our choice: what fits into one block.
+/// Most pieces of evidence found at a height. Our choice: what fits into one block.
 const MAX_EVIDENCE: usize = 64;
 
 /// What became of a message that was offered.
@@ -57,6 +57,8 @@ pub struct VoteStore {
     polkas: BTreeMap<Round, PolkaCertificate>,
     skip: Option<RoundCertificate>,
     evidence: Vec<Evidence>,
+    /// How many pieces were found, also those taken since.
+    found: usize,
 }
 
 impl VoteStore {
@@ -73,6 +75,7 @@ impl VoteStore {
             polkas: BTreeMap::new(),
             skip: None,
             evidence: Vec::new(),
+            found: 0,
         }
     }
 
@@ -124,8 +127,9 @@ impl VoteStore {
         let known = self.votes.entry(step).or_default();
         let known = known.entry(position).or_default();
         if let Some(first) = known.first()
-            && self.evidence.len() < MAX_EVIDENCE
+            && self.found < MAX_EVIDENCE
         {
+            self.found += 1;
             self.evidence.push(Evidence::of_votes(*first, signed));
         }
         known.push(signed);
@@ -139,8 +143,9 @@ impl VoteStore {
         }
         let known = self.proposals.entry(signed.proposal.round).or_default();
         if let Some(first) = known.first()
-            && self.evidence.len() < MAX_EVIDENCE
+            && self.found < MAX_EVIDENCE
         {
+            self.found += 1;
             self.evidence.push(Evidence::of_proposals(*first, signed));
         }
         known.push(signed);
@@ -307,6 +312,7 @@ impl VoteStore {
         self.proposals.retain(|round, _| kept(*round));
         self.polkas.retain(|round, _| kept(*round));
     }
+
     fn is_proposed(&self, block: Option<BlockHash>) -> bool {
         let mut blocks = self.all_proposals().map(|signed| signed.proposal.block);
         block.is_some_and(|block| blocks.any(|proposed| proposed == block))

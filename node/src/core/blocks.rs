@@ -259,6 +259,7 @@ impl Core {
         };
         self.blocks.bodies.insert(hash, body);
         self.out.push(Action::Event(proposed(&block)));
+        self.tell_next_validators(&block);
         self.tell_consensus(consensus::Input::Built {
             height,
             round,
@@ -280,7 +281,8 @@ impl Core {
             Ok(block) => {
                 let block = Arc::new(*block);
                 self.out.push(Action::Event(proposed(&block)));
-                body.state = BodyState::Valid(block);
+                body.state = BodyState::Valid(Arc::clone(&block));
+                self.tell_next_validators(&block);
             }
             Err(error) if error.is_deterministic() => {
                 self.out.push(Action::Event(Event::Note(format!(
@@ -296,6 +298,17 @@ impl Core {
         }
         self.tell_checked(&hash);
         self.commit_if_decided();
+    }
+
+    /// Tells consensus who may vote at the next height, where that changes.
+    fn tell_next_validators(&mut self, block: &ExecutedBlock) {
+        let next = &block.executed.next_validators;
+        if *next != self.tip.validators {
+            self.tell_consensus(consensus::Input::NextValidators {
+                height: block.block.header.height,
+                validators: Arc::clone(next),
+            });
+        }
     }
 
     /// A neighbour misbehaved.

@@ -7,6 +7,7 @@ use starling_gossip::PeerId;
 use starling_gossip::fault::PeerFault;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::evidence::Evidence;
 use starling_ledger::execution::BlockLimits;
 use starling_ledger::hash::Hash;
 use starling_ledger::storage::View;
@@ -67,6 +68,14 @@ impl Core {
         self.blocks.advance(height);
         let validators = Arc::clone(&self.tip.validators);
         self.tell_consensus(consensus::Input::StartHeight { height, validators });
+        // Consensus knows what it decided itself; not what came by sync, or before a restart.
+        if let Some(certificate) = self.pipeline.certificate.clone() {
+            let validators = Arc::clone(&self.tip.signed_by);
+            self.tell_consensus(consensus::Input::Parent {
+                validators,
+                certificate,
+            });
+        }
         self.tell_work_to_do();
     }
 
@@ -148,6 +157,11 @@ impl Core {
             validators: self.tip.validators.members().len(),
             synced,
         };
+        let punished = block.block.evidence.iter().map(Evidence::key);
+        let punished: Vec<_> = punished.collect();
+        if !punished.is_empty() {
+            self.tell_consensus(consensus::Input::Punished(punished));
+        }
         self.tip = self.tip.child(&block.executed, header);
         self.pipeline.decided = None;
         self.pipeline.certificate = Some(certificate.clone());

@@ -27,6 +27,11 @@ pub trait Adversary {
 
     /// Says whether the core hears a frame.
     fn hears(&mut self, lane: Lane, bytes: &Bytes) -> bool;
+
+    /// Returns for how many steps it has signed two values.
+    fn offences(&self) -> u64 {
+        0
+    }
 }
 
 /// The kinds of adversaries.

@@ -3,11 +3,11 @@
 use starling_ledger::hash::{Context, Hash};
 use starling_ledger::keys::{PublicKey, SecretKey, Signature, SignatureScheme, Signer};
 
-pub(super) const GENESIS: Hash = Hash([9; 32]);
+pub(in crate::consensus) const GENESIS: Hash = Hash([9; 32]);
 
 /// A keyed hash in the place of Ed25519: whoever knows the public key could sign, which no test
 /// does.
-pub(super) struct KeyedHash;
+pub(in crate::consensus) struct KeyedHash;
 
 impl SignatureScheme for KeyedHash {
     fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
@@ -16,7 +16,7 @@ impl SignatureScheme for KeyedHash {
 }
 
 /// Signs for [`KeyedHash`].
-pub(super) struct KeyedSigner(pub(super) PublicKey);
+pub(in crate::consensus) struct KeyedSigner(pub(in crate::consensus) PublicKey);
 
 impl Signer for KeyedSigner {
     fn public_key(&self) -> PublicKey {
@@ -37,7 +37,7 @@ fn seal(key: &PublicKey, message: &[u8]) -> Signature {
 }
 
 /// SplitMix64: small, seeded, good enough to choose delays.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::consensus) struct Random(pub(in crate::consensus) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -48,12 +48,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(in crate::consensus) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
 
 /// The key of the validator at `index`.
-pub(super) fn key(index: usize) -> PublicKey {
+pub(in crate::consensus) fn key(index: usize) -> PublicKey {
     SecretKey::local(&format!("validator {index}")).public_key()
 }

@@ -320,6 +320,7 @@ impl Network {
             timing: timing(),
             new_engine: malachite::new_engine,
             sign_at_once: false,
+            epoch_blocks: 100,
         };
         let recovered = Recovered {
             log: log.records,
@@ -395,16 +396,10 @@ impl Network {
                 bodies,
                 guard,
             } => self.persist(index, id, (log, bodies), guard),
-            Action::Decided {
-                certificate,
-                evidence,
-                ..
-            } => {
-                self.evidence.extend(evidence);
-                self.commit(index, certificate);
-            }
+            Action::Decided { certificate, .. } => self.commit(index, certificate),
             Action::Penalize { fault, .. } => self.faults_seen.push((index, fault)),
             Action::Halt { reason } => self.halts.push((index, reason)),
+            Action::Event(ConsensusEvent::Offence(evidence)) => self.evidence.push(*evidence),
             Action::Event(event) => self.events.push((index, event)),
         }
     }

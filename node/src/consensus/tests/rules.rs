@@ -19,20 +19,20 @@ use crate::consensus::{
     Action, Config, Consensus, ConsensusFault, HaltReason, Input, PersistId, Recovered, malachite,
 };
 
-const PEER: PeerId = PeerId([77; 32]);
-const BLOCK: BlockHash = BlockHash(Hash([1; 32]));
-const OTHER: BlockHash = BlockHash(Hash([2; 32]));
+pub(super) const PEER: PeerId = PeerId([77; 32]);
+pub(super) const BLOCK: BlockHash = BlockHash(Hash([1; 32]));
+pub(super) const OTHER: BlockHash = BlockHash(Hash([2; 32]));
 
-struct Bench {
-    machine: Consensus,
-    set: Arc<ValidatorSet>,
-    now: Instant,
-    out: Vec<Action>,
+pub(super) struct Bench {
+    pub(super) machine: Consensus,
+    pub(super) set: Arc<ValidatorSet>,
+    pub(super) now: Instant,
+    pub(super) out: Vec<Action>,
 }
 
 impl Bench {
     /// A machine of the key at `me` among four, at height 1; `None` only follows.
-    fn new(me: Option<usize>) -> Self {
+    pub(super) fn new(me: Option<usize>) -> Self {
         let member = |index: u8| Validator {
             account: AccountId([index; 32]),
             key: key(usize::from(index)),
@@ -43,6 +43,7 @@ impl Bench {
             timing: timing(),
             new_engine: malachite::new_engine,
             sign_at_once: false,
+            epoch_blocks: 100,
         };
         let recovered = Recovered {
             log: Vec::new(),
@@ -60,25 +61,25 @@ impl Bench {
         bench
     }
 
-    fn start(&mut self, height: u64) {
+    pub(super) fn start(&mut self, height: u64) {
         let validators = self.set.clone();
         self.input(Input::StartHeight { height, validators });
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         self.machine.handle(self.now, input, &mut self.out);
     }
 
-    fn message(&mut self, message: ConsensusMessage) {
+    pub(super) fn message(&mut self, message: ConsensusMessage) {
         let from = Some(PEER);
         self.input(Input::Message { from, message });
     }
 
-    fn vote(&mut self, vote: SignedVote) {
+    pub(super) fn vote(&mut self, vote: SignedVote) {
         self.message(ConsensusMessage::Vote(vote));
     }
 
-    fn propose(&mut self, block: BlockHash) {
+    pub(super) fn propose(&mut self, block: BlockHash) {
         let proposer = self.set.proposer(1, 0).key;
         let proposal = Proposal {
             height: 1,
@@ -91,7 +92,7 @@ impl Bench {
         self.message(ConsensusMessage::Proposal(signed));
     }
 
-    fn checked(&mut self, block: BlockHash, valid: bool, timely: bool) {
+    pub(super) fn checked(&mut self, block: BlockHash, valid: bool, timely: bool) {
         self.input(Input::BlockChecked {
             height: 1,
             block,
@@ -102,7 +103,7 @@ impl Bench {
         });
     }
 
-    fn persist_all(&mut self) {
+    pub(super) fn persist_all(&mut self) {
         let last = self.out.iter().filter_map(|action| match action {
             Action::Persist { id, .. } => Some(*id),
             _ => None,
@@ -113,7 +114,7 @@ impl Bench {
     }
 
     /// The own votes that have left.
-    fn own_votes(&self, me: usize) -> Vec<Vote> {
+    pub(super) fn own_votes(&self, me: usize) -> Vec<Vote> {
         let votes = self.out.iter().filter_map(|action| match action {
             Action::Flood {
                 message: ConsensusMessage::Vote(signed),
@@ -123,7 +124,7 @@ impl Bench {
         votes.filter(|vote| vote.validator == key(me)).collect()
     }
 
-    fn faults(&self) -> Vec<ConsensusFault> {
+    pub(super) fn faults(&self) -> Vec<ConsensusFault> {
         let faults = self.out.iter().filter_map(|action| match action {
             Action::Penalize { fault, .. } => Some(*fault),
             _ => None,
@@ -131,14 +132,14 @@ impl Bench {
         faults.collect()
     }
 
-    fn decided(&self) -> Option<CommitCertificate> {
+    pub(super) fn decided(&self) -> Option<CommitCertificate> {
         self.out.iter().find_map(|action| match action {
             Action::Decided { certificate, .. } => Some(certificate.clone()),
             _ => None,
         })
     }
 
-    fn halt(&self) -> Option<HaltReason> {
+    pub(super) fn halt(&self) -> Option<HaltReason> {
         self.out.iter().find_map(|action| match action {
             Action::Halt { reason } => Some(reason.clone()),
             _ => None,
@@ -146,7 +147,12 @@ impl Bench {
     }
 }
 
-fn vote(vote_type: VoteType, from: usize, round: u32, block: Option<BlockHash>) -> SignedVote {
+pub(super) fn vote(
+    vote_type: VoteType,
+    from: usize,
+    round: u32,
+    block: Option<BlockHash>,
+) -> SignedVote {
     let vote = Vote {
         vote_type,
         height: 1,

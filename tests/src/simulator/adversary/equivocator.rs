@@ -25,6 +25,8 @@ pub struct Equivocator {
     chance: Chance,
     /// What goes out beside a frame of its own.
     counterparts: BTreeMap<Bytes, Bytes>,
+    /// Steps for which it has signed two values.
+    offences: u64,
     /// A block that was proposed at the latest height.
     proposed: Option<(Height, BlockHash)>,
 }
@@ -39,6 +41,7 @@ impl Equivocator {
             genesis,
             chance,
             counterparts: BTreeMap::new(),
+            offences: 0,
             proposed: None,
         }
     }
@@ -65,6 +68,7 @@ impl Equivocator {
         if self.counterparts.len() >= COUNTERPARTS_MAX {
             self.counterparts.pop_first();
         }
+        self.offences += 1;
         self.counterparts.insert(frame.clone(), other.clone());
         Some(other)
     }
@@ -104,6 +108,7 @@ impl Equivocator {
         match message {
             ConsensusMessage::Vote(signed) => signed.vote.validator == *key,
             ConsensusMessage::Proposal(signed) => signed.proposal.proposer == *key,
+            ConsensusMessage::Evidence(evidence) => evidence.key() == *key,
             _ => false,
         }
     }
@@ -124,6 +129,10 @@ impl Adversary for Equivocator {
                 _ => vec![bytes, other],
             },
         }
+    }
+
+    fn offences(&self) -> u64 {
+        self.offences
     }
 
     /// It does not hear what is signed with its own key: its core would stop signing.
