@@ -28,7 +28,6 @@ use std::sync::Arc;
 use starling_gossip::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
-use starling_ledger::address::AccountId;
 use starling_ledger::chain::{ChainError, ChainStore};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
@@ -151,7 +150,7 @@ async fn start(
     let mark = RunMark::set(&config.data_dir)?;
     let about = About {
         listen: transport.address(),
-        validator: validator_account(&config, &tip),
+        validator_key: key,
         unclean_start: mark.found,
     };
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
@@ -202,14 +201,6 @@ async fn start(
 fn serve_http(address: SocketAddr, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {
     crate::http::serve(address, handle.clone())
         .map_err(|source| RuntimeError::Http { address, source })
-}
-
-/// The account whose stake this node votes for, if its key is a validator's.
-fn validator_account(config: &RuntimeConfig, tip: &Tip) -> Option<AccountId> {
-    let key = config.validator_key.as_ref()?.public_key();
-    tip.validators
-        .by_key(&key)
-        .map(|(_, validator)| validator.account)
 }
 
 fn gossip_config(

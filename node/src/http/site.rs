@@ -149,7 +149,10 @@ impl Site {
             id: self.handle.peer_id().to_string(),
             listen: about.listen.to_string(),
             http: self.address.to_string(),
-            validator: about.validator.map(|account| self.names.address(account)),
+            validator: about
+                .validator_key
+                .and_then(|key| status.validators.by_key(&key))
+                .map(|(_, member)| self.names.address(member.account)),
             signing: status.consensus.signing,
         };
         let around = Surroundings {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use starling_gossip::PeerId;
-use starling_ledger::address::AccountId;
 use starling_ledger::chain::ChainStore;
 use starling_ledger::execution::Tip;
+use starling_ledger::keys::PublicKey;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::core::{Answer, Event, Request, Status};
@@ -41,8 +41,9 @@ pub struct Unavailable;
 pub struct About {
     /// Where it listens for peers.
     pub listen: SocketAddr,
-    /// The account it votes for, on a validator.
-    pub validator: Option<AccountId>,
+    /// The key it signs votes with, where it was given one. Whether that is a validator's changes
+    /// with the sets.
+    pub validator_key: Option<PublicKey>,
     /// Whether the previous run ended without saying goodbye.
     pub unclean_start: bool,
 }

@@ -8,9 +8,9 @@ use starling_gossip::link::{Direction, LinkId};
 use starling_gossip::overlay::PeerStatus;
 use starling_gossip::{Instant, PeerId};
 use starling_ledger::block::Block;
-use starling_ledger::genesis::local_account;
+use starling_ledger::genesis::local_consensus_key;
 use starling_ledger::hash::Hash;
-use starling_ledger::keys::Ed25519;
+use starling_ledger::keys::{Ed25519, Signer as _};
 use starling_ledger::transaction::{RawTransaction, TransactionId, VerifiedTransaction};
 use tokio::sync::mpsc;
 
@@ -68,7 +68,7 @@ impl Node {
         let (requests, inbox) = mpsc::channel(16);
         let about = About {
             listen: SocketAddr::from(([127, 0, 0, 1], 7000)),
-            validator: Some(local_account("n1")),
+            validator_key: Some(local_consensus_key("n1").public_key()),
             unclean_start: false,
         };
         let store = Arc::clone(&chain.store);
