@@ -268,8 +268,12 @@ impl Core {
                     built,
                     round,
                     skipped,
+                    refused,
                 },
             ) => {
+                if !refused.is_empty() {
+                    self.tell_consensus(consensus::Input::EvidenceRefused(refused));
+                }
                 self.built((height, round), built, &skipped);
             }
             (Pending::Execute, WorkResult::Executed { hash, executed }) => {

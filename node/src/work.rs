@@ -14,8 +14,10 @@ use starling_ledger::account::Account;
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, FinalBlock};
 use starling_ledger::certificate::{CertificateError, CommitCertificate};
 use starling_ledger::codec::{CodecError, decode, encode};
+use starling_ledger::evidence::Evidence;
 use starling_ledger::execution::{
-    ApplyError, BlockError, BlockLimits, BlockPlan, Checks, Executed, Tip, build, execute,
+    ApplyError, BlockError, BlockLimits, BlockPlan, Checks, EvidenceRefusal, Executed, Tip, build,
+    execute,
 };
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::SignatureScheme;
@@ -75,6 +77,8 @@ pub struct BlockInputs {
     pub clock_ms: u64,
     /// Transactions in the order of their effects.
     pub candidates: Vec<Arc<VerifiedTransaction>>,
+    /// Offences to punish, each verified.
+    pub evidence: Vec<Evidence>,
     /// The certificate of the parent; `None` for block 1.
     pub parent_certificate: Option<CommitCertificate>,
     /// How much goes in.
@@ -98,6 +102,8 @@ pub enum WorkResult {
         round: Round,
         /// Candidates that did not apply, and will not later.
         skipped: Vec<WireId>,
+        /// Evidence that nobody is punished for, now or later.
+        refused: Vec<Hash>,
     },
     /// Of [`Work::ExecuteBlock`].
     Executed {
@@ -324,11 +330,18 @@ fn hopeless(skipped: &[(WireId, ApplyError)]) -> Vec<WireId> {
     hopeless.map(|(wire_id, _)| *wire_id).collect()
 }
 
+/// The evidence that will not be punishable later either.
+fn unpunishable(refused: &[(Hash, EvidenceRefusal)]) -> Vec<Hash> {
+    let for_good = refused.iter().filter(|(_, why)| !why.may_pass());
+    for_good.map(|(evidence, _)| *evidence).collect()
+}
+
 fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
     let BlockInputs {
         round,
         clock_ms,
         candidates,
+        evidence,
         parent_certificate,
         limits,
     } = inputs;
@@ -336,13 +349,14 @@ fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
         round,
         clock_ms,
         candidates: &candidates,
-        evidence: &[],
+        evidence: &evidence,
         parent_certificate,
         limits,
     };
     match build(tip, plan) {
         Ok(built) => WorkResult::Built {
             skipped: hopeless(&built.skipped),
+            refused: unpunishable(&built.refused_evidence),
             built: Ok(Box::new(ExecutedBlock::new(built.block, built.executed))),
             round,
         },
@@ -350,6 +364,7 @@ fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
             built: Err(error),
             round,
             skipped: Vec::new(),
+            refused: Vec::new(),
         },
     }
 }

@@ -102,6 +102,7 @@ impl Core {
             round,
             clock_ms: self.now.wall_ms,
             candidates: self.mempool.candidates(&limits),
+            evidence: self.consensus.evidence(height),
             parent_certificate: self.parent_certificate(),
             limits,
         };
