@@ -12,10 +12,10 @@ mod names;
 mod peers;
 mod state;
 mod status;
+mod validators;
 
 pub use chain::{
     BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply, TransactionReply,
-    ValidatorReply, ValidatorsReply,
 };
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
 pub use evidence::{EvidencePiece, EvidenceReply};
@@ -29,6 +29,7 @@ pub use state::{AccountReply, ProofReply, RecordReply};
 pub use status::{
     ConsensusReply, MempoolReply, NodeReply, StatusReply, Surroundings, ValidatorStatus,
 };
+pub use validators::{Outlook, OutlookReply, ValidatorReply, ValidatorsReply};
 
 use starling_ledger::validators::VotingPower;
 

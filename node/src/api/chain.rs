@@ -1,4 +1,4 @@
-//! What is read from the chain: transactions, blocks, validators, the genesis.
+//! What is read from the chain: transactions, blocks, the genesis.
 //!
 //! Whatever can be proven comes with header, certificate and proof in the ledger's own encoding, so
 //! that a client takes no node's word.
@@ -7,9 +7,8 @@ use serde::Serialize;
 use starling_ledger::block::{Block, BlockHeader};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::encode;
-use starling_ledger::validators::ValidatorSet;
 
-use super::{Names, hex, permille};
+use super::{Names, hex};
 
 /// The answer to `transaction`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -99,34 +98,6 @@ pub struct BlocksReply {
     pub blocks: Vec<BlockSummary>,
 }
 
-/// The answer to `validators`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ValidatorsReply {
-    /// The height they sign.
-    pub height: u64,
-    /// Hash of the set, which headers name.
-    pub hash: String,
-    /// Voting power of all.
-    pub total_power: u64,
-    /// The members, ascending by account.
-    pub validators: Vec<ValidatorReply>,
-}
-
-/// One member of the set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ValidatorReply {
-    /// The account whose stake it is.
-    pub account: String,
-    /// The name it goes by on local networks.
-    pub name: Option<String>,
-    /// The key that signs votes.
-    pub key: String,
-    /// Voting power.
-    pub power: u64,
-    /// Voting power in thousandths of all.
-    pub permille: u32,
-}
-
 /// The answer to `genesis`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GenesisReply {
@@ -174,26 +145,6 @@ impl BlockReply {
             transactions: ids,
             certificate: hex(&encode(certificate)),
             raw: hex(&encode(block)),
-        }
-    }
-}
-
-impl ValidatorsReply {
-    /// Describes the set that signs the block at `height`.
-    pub fn new(height: u64, set: &ValidatorSet, names: &Names) -> Self {
-        let total_power = set.total_power();
-        let validators = set.members().iter().map(|member| ValidatorReply {
-            account: names.address(member.account),
-            name: names.validator(&member.account),
-            key: member.key.to_string(),
-            power: member.power,
-            permille: permille(member.power, total_power),
-        });
-        Self {
-            height,
-            hash: set.hash().to_string(),
-            total_power,
-            validators: validators.collect(),
         }
     }
 }

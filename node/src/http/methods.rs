@@ -6,6 +6,7 @@ mod light;
 mod node;
 mod state;
 mod submit;
+mod validators;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -131,7 +132,7 @@ pub(super) const METHODS: &[Method] = &[
             "Which block; by default the next.",
         )],
         reads: true,
-        call: |site, parameters| Box::pin(chain::validators(site, parameters)),
+        call: |site, parameters| Box::pin(validators::validators(site, parameters)),
     },
     Method {
         name: "evidence",

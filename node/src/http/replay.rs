@@ -9,6 +9,7 @@ use serde::Serialize;
 use starling_ledger::chain::ChainReader;
 use starling_ledger::hash::Hash;
 use starling_ledger::transaction::{RawTransaction, TransactionError};
+use starling_ledger::validators::ValidatorSet;
 use starling_ledger::vote::Height;
 
 use super::error::RpcError;
@@ -75,9 +76,19 @@ pub(super) fn read_block(
         transactions: transaction_ids(&block.transactions, &site.genesis_hash)
             .map_err(unreadable)?,
         signed: certificate.signatures.len(),
-        // The validators of the genesis sign every block of this protocol version.
-        total: site.genesis.validators.len(),
+        total: set_of(reader, &block.header.validators_hash)?
+            .members()
+            .len(),
     }))
+}
+
+/// Returns the validators with this hash, which a stored header names.
+///
+/// # Errors
+/// Internal, if they are not stored or cannot be read.
+pub(super) fn set_of(reader: &ChainReader, hash: &Hash) -> Result<ValidatorSet, RpcError> {
+    let set = reader.validators(hash).map_err(unreadable)?;
+    set.ok_or_else(|| unreadable(format!("the validators {hash} are not stored")))
 }
 
 /// Returns the ids of the transactions of a block.

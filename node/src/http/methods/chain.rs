@@ -11,7 +11,7 @@ use starling_ledger::transaction::TransactionId;
 use starling_ledger::vote::Height;
 
 use super::{RANGE_MAX, reply};
-use crate::api::{BlockReply, BlockSummary, BlocksReply, TransactionReply, ValidatorsReply, hex};
+use crate::api::{BlockReply, BlockSummary, BlocksReply, TransactionReply, hex};
 use crate::core::{Answer, Request};
 use crate::http::error::RpcError;
 use crate::http::parameters::Parameters;
@@ -134,22 +134,6 @@ pub(super) async fn blocks(
     site.read(work).await
 }
 
-pub(super) async fn validators(
-    site: Arc<Site>,
-    mut parameters: Parameters,
-) -> Result<String, RpcError> {
-    let asked = parameters.height("height")?;
-    let tip = site.tip().await?;
-    let next = tip.height.saturating_add(1);
-    let height = asked.unwrap_or(next);
-    if height == 0 || height > next {
-        let message = format!("the validators of block {height} are not known; the next is {next}");
-        return Err(RpcError::not_found(message));
-    }
-    // The validators of the genesis sign every block of this protocol version.
-    reply(&ValidatorsReply::new(height, &tip.validators, &site.names))
-}
-
 pub(super) fn latest(reader: &ChainReader) -> Result<Height, RpcError> {
     let tip = reader.tip().map_err(unreadable)?;
     Ok(tip.map_or(0, |(height, _)| height))
@@ -160,7 +144,7 @@ fn height_of(reader: &ChainReader, hash: Hash) -> Result<Height, RpcError> {
     height.ok_or_else(|| RpcError::not_found(format!("there is no block {hash} here")))
 }
 
-fn header(reader: &ChainReader, height: Height) -> Result<BlockHeader, RpcError> {
+pub(super) fn header(reader: &ChainReader, height: Height) -> Result<BlockHeader, RpcError> {
     let header = reader.header(height).map_err(unreadable)?;
     header.ok_or_else(|| unreadable(format!("block {height} has no header")))
 }

@@ -263,6 +263,16 @@ fn validators_peers_mempool_and_genesis_are_told() {
     let validators = call(server, "validators", json!({}));
     assert_eq!(validators["height"], 4);
     assert_eq!(validators["validators"][0]["permille"], 250);
+    let epoch = ["epoch", "epoch_first", "epoch_last"].map(|field| validators[field].as_u64());
+    assert_eq!(epoch, [Some(0), Some(1), Some(100)]);
+    let outlook = &validators["outlook"];
+    assert_eq!(outlook["validators"], validators["validators"]);
+    assert_eq!(outlook["sitting_out"], json!([]));
+    let past = call(server, "validators", json!({"height": 2}));
+    assert_eq!(
+        (&past["hash"], &past["outlook"]),
+        (&validators["hash"], &json!(null))
+    );
     assert_eq!(
         failed(server, "validators", json!({"height": 5}))["code"],
         -32602
