@@ -36,8 +36,8 @@
 //! # Never back, never two
 //! A point never goes back behind its height. Older blocks are looked up from it: the validators it
 //! vouches for signed them as well, or they are ancestors of its header ([`Trusted::look_back`],
-//! [`Descent`]); what others signed who have left proves nothing any more. Two certified blocks of one height are an attack by a
-//! third of the power or more: [`LightError::Conflict`] carries both.
+//! [`Descent`]); what others signed who have left proves nothing any more. Two certified blocks of
+//! one height are an attack by a third of the power or more: [`LightError::Conflict`] carries both.
 //!
 //! # What a header proves
 //! Accounts, records and stakes by a proof of the state, present and absent alike; transactions by
