@@ -10,6 +10,7 @@ mod hex;
 mod light;
 mod names;
 mod peers;
+mod stake;
 mod state;
 mod status;
 mod validators;
@@ -25,6 +26,7 @@ pub use light::{
 };
 pub use names::Names;
 pub use peers::{PeerReply, PeersReply};
+pub use stake::{CandidateReply, CandidatesReply, ConsensusKeyReply, ReleaseReply, StakeReply};
 pub use state::{AccountReply, ProofReply, RecordReply};
 pub use status::{
     ConsensusReply, MempoolReply, NodeReply, StatusReply, Surroundings, ValidatorStatus,

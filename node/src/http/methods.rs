@@ -4,6 +4,7 @@ mod chain;
 mod evidence;
 mod light;
 mod node;
+mod stake;
 mod state;
 mod submit;
 mod validators;
@@ -125,7 +126,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "validators",
-        about: "The validators that sign a block.",
+        about: "The validators that sign a block; for the next one, who would follow them.",
         parameters: &[optional(
             "height",
             Kind::Height,
@@ -154,7 +155,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "light_steps",
-        about: "Certified headers that lead a client along the validators, as far as one answer goes.",
+        about: "Certified headers that lead along the validators, as far as one answer goes.",
         parameters: &[
             optional(
                 "from",
@@ -215,6 +216,27 @@ pub(super) const METHODS: &[Method] = &[
         ],
         reads: true,
         call: |site, parameters| Box::pin(light::history(site, parameters)),
+    },
+    Method {
+        name: "stake",
+        about: "The stake of an account, with the proof of what is told.",
+        parameters: &[required("address", "The account's address.")],
+        reads: true,
+        call: |site, parameters| Box::pin(stake::stake(site, parameters)),
+    },
+    Method {
+        name: "candidates",
+        about: "Who may be chosen at the end of the epoch, the most stake first.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(stake::candidates(site)),
+    },
+    Method {
+        name: "consensus_key",
+        about: "Whose a consensus key is, with the proof of what is told.",
+        parameters: &[required("key", "The public key, hex.")],
+        reads: true,
+        call: |site, parameters| Box::pin(stake::consensus_key(site, parameters)),
     },
     Method {
         name: "peers",

@@ -8,7 +8,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::decode;
 use starling_ledger::genesis::{Genesis, local_account};
 use starling_ledger::hash::Hash;
-use starling_ledger::keys::Ed25519;
+use starling_ledger::keys::{Ed25519, SecretKey, Signer as _};
 use starling_ledger::light;
 use starling_ledger::merkle::ListProof;
 use starling_ledger::state::{PROOF_BYTES_MAX, StateProof};
@@ -129,6 +129,78 @@ fn a_record_is_proven_present_or_absent_for_its_sender() {
         json!({"digest": "00"}),
     ] {
         assert_eq!(failed(node.address(), "record", wrong)["code"], -32602);
+    }
+}
+
+#[test]
+fn a_stake_is_proven_present_or_absent() {
+    let node = Node::start(quick());
+    let ask = |name: &str| {
+        let address = node.chain.address(name);
+        let told = call(node.address(), "stake", json!({"address": address}));
+        let header = verified_header(&node, &told);
+        let proof = decode::<StateProof, PROOF_BYTES_MAX>(&bytes(&told["proof"])).unwrap();
+        let proven = light::verify_stake(&header, &proof, &local_account(name)).unwrap();
+        (told, proven)
+    };
+    let (told, proven) = ask("n1");
+    let proven = proven.unwrap();
+    assert_eq!(
+        (&told["exists"], &told["status"]),
+        (&json!(true), &json!("active"))
+    );
+    assert_eq!(told["bonded_base"], json!(proven.bonded));
+    assert_eq!(
+        told["consensus_key"],
+        json!(proven.consensus_key.to_string())
+    );
+    assert_eq!(told["releases"], json!([]));
+    let key = call(
+        node.address(),
+        "consensus_key",
+        json!({"key": told["consensus_key"]}),
+    );
+    assert_eq!(
+        (&key["account"], &key["excluded"]),
+        (&json!(node.chain.address("n1")), &json!(false))
+    );
+    let unknown = json!({"key": SecretKey::local("unknown").public_key().to_string()});
+    let key = call(node.address(), "consensus_key", unknown);
+    assert_eq!(
+        (&key["exists"], &key["account"]),
+        (&json!(false), &Value::Null)
+    );
+    let weak = json!({"key": "00".repeat(32)});
+    assert_eq!(
+        failed(node.address(), "consensus_key", weak)["code"],
+        -32602
+    );
+    let (told, proven) = ask("alice");
+    assert_eq!(
+        (&told["exists"], &told["status"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(proven, None);
+}
+
+#[test]
+fn candidates_are_told_with_what_they_have_bonded() {
+    let node = Node::start(quick());
+    let told = call(node.address(), "candidates", json!({}));
+    assert_eq!(
+        (&told["height"], &told["total"], &told["validators_max"]),
+        (&json!(3), &json!(4), &json!(100))
+    );
+    let candidates = told["candidates"].as_array().unwrap();
+    let mut names: Vec<_> = candidates
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["n1", "n2", "n3", "n4"]);
+    for candidate in candidates {
+        assert_eq!(candidate["bonded_base"], json!(1_000_000_000_000_u64));
+        assert_eq!(candidate["chosen"], true);
     }
 }
 
