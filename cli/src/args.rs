@@ -119,10 +119,16 @@ pub(crate) enum Command {
     Testnet(command::testnet::TestnetArgs),
     /// Pay, and wait until it is final.
     Send(command::send::SendArgs),
-    /// Look at accounts.
+    /// Notarize digests, and show what was notarized.
+    Record(command::record::RecordArgs),
+    /// Look at accounts, and decide who may act for one.
     Account(command::account::AccountArgs),
-    /// Look at transactions.
+    /// Hold accounts together: m of n keys sign.
+    Multisig(command::multisig::MultisigArgs),
+    /// Build, sign and submit transactions one by one, and look at them.
     Tx(command::tx::TxArgs),
+    /// Become a validator, leave, return, and look who is one.
+    Stake(command::stake::StakeArgs),
     /// Show a block.
     Block(command::block::BlockArgs),
     /// Show how a node and its network are.

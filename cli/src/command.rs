@@ -5,9 +5,12 @@ pub(crate) mod block;
 pub(crate) mod genesis;
 pub(crate) mod key;
 pub(crate) mod load;
+pub(crate) mod multisig;
 pub(crate) mod node;
 pub(crate) mod peers;
+pub(crate) mod record;
 pub(crate) mod send;
+pub(crate) mod stake;
 pub(crate) mod status;
 pub(crate) mod testnet;
 pub(crate) mod tx;
@@ -32,6 +35,9 @@ pub(crate) fn run(cli: &Cli, output: Output) -> Outcome<Exit> {
         Command::Testnet(args) => testnet::run(&context, args),
         Command::Send(args) => send::run(&context, args),
         Command::Account(args) => account::run(&context, args),
+        Command::Record(args) => record::run(&context, args),
+        Command::Multisig(args) => multisig::run(&context, args),
+        Command::Stake(args) => stake::run(&context, args),
         Command::Tx(args) => tx::run(&context, args),
         Command::Block(args) => block::run(&context, args),
         Command::Status(args) => return status::run(&context, args),

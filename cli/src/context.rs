@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use starling_ledger::address::NetworkKind;
+
 use crate::args::Global;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
@@ -10,6 +12,7 @@ use crate::key_store::KeyStore;
 use crate::names::Names;
 use crate::network::Network;
 use crate::output::Output;
+use crate::policy_store::PolicyStore;
 use crate::rpc::Rpc;
 use crate::rpc::reply::Status;
 use crate::testnet::folder::Folder;
@@ -117,11 +120,20 @@ impl Context {
         Network::new(&node.status, genesis, Some(&found))
     }
 
+    /// Collects the names usable on networks of `kind`.
+    ///
+    /// # Errors
+    /// If the folder of keys cannot be read.
+    pub(crate) fn names_for(&self, kind: NetworkKind) -> Outcome<Names> {
+        let policies = PolicyStore::open(&self.global)?;
+        Names::new(kind, KeyStore::open(&self.global)?, policies)
+    }
+
     /// Collects the names usable on `network`.
     ///
     /// # Errors
     /// If the folder of keys cannot be read.
     pub(crate) fn names(&self, network: &Network) -> Outcome<Names> {
-        Names::new(network.kind, KeyStore::open(&self.global)?)
+        self.names_for(network.kind)
     }
 }

@@ -1,4 +1,4 @@
-//! The journal of `send --id TEXT`: signed bytes, so that a repeat sends the same transaction.
+//! The journal of `--id TEXT`: signed bytes, so that a repeat sends the same transactions.
 //!
 //! An entry is written before the first byte leaves. Whoever repeats a command after a crash or a
 //! timeout then cannot pay twice: the ledger executes one transaction at most once.
@@ -7,17 +7,20 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use starling_ledger::codec::encode;
 use starling_ledger::hash::Hash;
-use starling_ledger::transaction::RawTransaction;
+use starling_ledger::transaction::{Action, RawTransaction};
 
 use crate::args::Global;
+use crate::draft::Signed;
 use crate::error::{CliError, ExitContext as _, FileContext as _, Outcome};
 use crate::exit::Exit;
 use crate::folders;
 use crate::key_file::hex;
-use crate::payment::SignedPayment;
 use crate::verify::unhex;
 
+/// The version of the format.
+const VERSION: u32 = 2;
 /// Most bytes of the text after `--id`: its hex is a file name.
 const TEXT_BYTES_MAX: usize = 64;
 
@@ -36,10 +39,16 @@ pub(crate) struct Intent {
     pub(crate) genesis: String,
     /// The sender's address.
     pub(crate) from: String,
-    /// The receiver's address.
-    pub(crate) to: String,
-    /// Base units.
-    pub(crate) amount_base: u64,
+    /// What each transaction does.
+    pub(crate) transactions: Vec<Meaning>,
+}
+
+/// What one transaction does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meaning {
+    /// Its actions, encoded, hex.
+    pub(crate) actions: String,
     /// Text for people.
     pub(crate) memo: String,
 }
@@ -48,8 +57,18 @@ pub(crate) struct Intent {
 #[serde(deny_unknown_fields)]
 struct Entry {
     version: u32,
-    transaction: String,
+    signed: Vec<String>,
     intent: Intent,
+}
+
+impl Meaning {
+    /// Describes what a transaction is to do.
+    pub(crate) fn new(actions: &[Action], memo: &str) -> Self {
+        Self {
+            actions: hex(&encode(&actions.to_vec())),
+            memo: memo.to_owned(),
+        }
+    }
 }
 
 impl Journal {
@@ -75,35 +94,41 @@ impl Journal {
     ///
     /// # Errors
     /// A usage error if it meant something else; [`Exit::Corrupt`] if the entry is damaged.
-    pub(crate) fn find(&self, intent: &Intent) -> Outcome<Option<SignedPayment>> {
+    pub(crate) fn find(&self, intent: &Intent) -> Outcome<Option<Vec<Signed>>> {
         if !self.path.exists() {
             return Ok(None);
         }
         let text = fs::read_to_string(&self.path).on("read", &self.path)?;
-        let damaged = |_| {
+        let damaged = || {
             let message = format!("the journal entry {} is damaged", self.path.display());
             CliError::new(Exit::Corrupt, message)
         };
-        let entry: Entry = toml::from_str(&text).map_err(damaged)?;
-        if entry.intent != *intent {
-            let message = format!("--id {} was used for another payment", self.text);
-            return Err(CliError::usage(message).next("choose another text for this payment"));
+        let entry: Entry = toml::from_str(&text).map_err(|_| damaged())?;
+        if entry.version != VERSION || entry.signed.len() != entry.intent.transactions.len() {
+            return Err(damaged());
         }
-        let raw = RawTransaction(unhex("transaction", &entry.transaction)?.into());
-        let transaction = raw.decode().exit(Exit::Corrupt)?;
+        if entry.intent != *intent {
+            let message = format!("--id {} was used for something else", self.text);
+            return Err(CliError::usage(message).next("choose another text for this"));
+        }
         let genesis: Hash = intent.genesis.parse().exit(Exit::Corrupt)?;
-        let id = transaction.body.id(&genesis, &transaction.sender());
-        Ok(Some(SignedPayment { id, raw }))
+        let signed = entry.signed.iter().map(|text| {
+            let raw = RawTransaction(unhex("transaction", text).map_err(|_| damaged())?.into());
+            let transaction = raw.decode().map_err(|_| damaged())?;
+            let id = transaction.body.id(&genesis, &transaction.sender());
+            Ok(Signed { id, raw })
+        });
+        signed.collect::<Outcome<_>>().map(Some)
     }
 
     /// Stores what was signed, before it is sent.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn store(&self, intent: &Intent, signed: &SignedPayment) -> Outcome {
+    pub(crate) fn store(&self, intent: &Intent, signed: &[Signed]) -> Outcome {
         let entry = Entry {
-            version: 1,
-            transaction: hex(&signed.raw.0),
+            version: VERSION,
+            signed: signed.iter().map(|signed| hex(&signed.raw.0)).collect(),
             intent: intent.clone(),
         };
         let text = toml::to_string(&entry).exit(Exit::Failure)?;
@@ -114,10 +139,24 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use starling_ledger::genesis::local_account;
-    use starling_ledger::keys::SecretKey;
+    use starling_ledger::keys::{SecretKey, Signer as _};
 
     use super::*;
-    use crate::payment::Payment;
+    use crate::draft::Draft;
+
+    fn payment(amount: u64) -> Draft {
+        let alice = SecretKey::local("alice").public_key();
+        Draft::payment(alice, local_account("bob"), amount)
+    }
+
+    fn intent(payments: &[Draft]) -> Intent {
+        let meaning = |draft: &Draft| Meaning::new(&draft.actions, &draft.memo);
+        Intent {
+            genesis: Hash([3; 32]).to_string(),
+            from: "a".to_owned(),
+            transactions: payments.iter().map(meaning).collect(),
+        }
+    }
 
     #[test]
     fn repeat_finds_the_same_bytes_and_refuses_another_meaning() {
@@ -126,28 +165,32 @@ mod tests {
             path: folder.path().join("entry"),
             text: "rent".to_owned(),
         };
-        let genesis = Hash([3; 32]);
-        let mut intent = Intent {
-            genesis: genesis.to_string(),
-            from: "a".to_owned(),
-            to: "b".to_owned(),
-            amount_base: 5,
-            memo: String::new(),
+        let payments = [payment(5), payment(6)];
+        let wanted = intent(&payments);
+        assert!(journal.find(&wanted).unwrap().is_none());
+        let sign = |draft: &Draft| draft.sign_alone(&Hash([3; 32]), &SecretKey::local("alice"));
+        let signed = payments.iter().map(sign).collect::<Vec<_>>();
+        journal.store(&wanted, &signed).unwrap();
+        let found = journal.find(&wanted).unwrap().unwrap();
+        let pairs = |signed: &[Signed]| {
+            let pairs = signed.iter().map(|one| (one.id, one.raw.clone()));
+            pairs.collect::<Vec<_>>()
         };
-        assert!(journal.find(&intent).unwrap().is_none());
-        let payment = Payment {
-            to: local_account("bob"),
-            amount: 5,
-            nonce: 7,
-            fee: 1,
-            expires_at_ms: 9,
-            memo: String::new(),
+        assert_eq!(pairs(&found), pairs(&signed));
+        for other in [&[payment(5)][..], &[payment(5), payment(7)]] {
+            assert_eq!(journal.find(&intent(other)).unwrap_err().exit, Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn torn_entry_is_damage_and_nothing_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal {
+            path: folder.path().join("entry"),
+            text: "rent".to_owned(),
         };
-        let signed = payment.sign(&genesis, &SecretKey::local("alice"));
-        journal.store(&intent, &signed).unwrap();
-        let found = journal.find(&intent).unwrap().unwrap();
-        assert_eq!((found.id, found.raw), (signed.id, signed.raw));
-        intent.amount_base = 6;
-        assert_eq!(journal.find(&intent).unwrap_err().exit, Exit::Usage);
+        let wanted = intent(&[payment(5)]);
+        journal.store(&wanted, &[]).unwrap();
+        assert_eq!(journal.find(&wanted).unwrap_err().exit, Exit::Corrupt);
     }
 }

@@ -12,7 +12,8 @@ use starling_ledger::keys::{PublicKey, SecretKey, Signer as _};
 
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
-use crate::key_store::KeyStore;
+use crate::key_store::{KeyStore, account_of};
+use crate::policy_store::PolicyStore;
 
 /// The people of tutorials.
 pub(crate) const PEOPLE: [&str; 2] = LOCAL_ACCOUNTS;
@@ -24,6 +25,7 @@ pub(crate) const VALIDATORS_MAX: u16 = 64;
 pub(crate) struct Names {
     kind: NetworkKind,
     store: KeyStore,
+    policies: PolicyStore,
     known: BTreeMap<AccountId, String>,
 }
 
@@ -63,7 +65,7 @@ impl Names {
     ///
     /// # Errors
     /// If the folder of keys cannot be read.
-    pub(crate) fn new(kind: NetworkKind, store: KeyStore) -> Outcome<Self> {
+    pub(crate) fn new(kind: NetworkKind, store: KeyStore, policies: PolicyStore) -> Outcome<Self> {
         let mut known = BTreeMap::new();
         if kind == NetworkKind::Local {
             let validators = (1..=VALIDATORS_MAX).map(validator);
@@ -74,7 +76,15 @@ impl Names {
                 known.insert(key.account(), key.name);
             }
         }
-        Ok(Self { kind, store, known })
+        for policy in policies.list()? {
+            known.insert(policy.account(), policy.name);
+        }
+        Ok(Self {
+            kind,
+            store,
+            policies,
+            known,
+        })
     }
 
     /// Returns the secret key of `name`.
@@ -96,7 +106,49 @@ impl Names {
         self.store.secret(name)
     }
 
-    /// Returns the account that `text` names: a name or an address.
+    /// Returns the policies that are kept here.
+    pub(crate) const fn policies(&self) -> &PolicyStore {
+        &self.policies
+    }
+
+    /// Returns the public key that `text` names: the name of a key, or 64 hex digits.
+    ///
+    /// # Errors
+    /// Those of [`Names::secret`]; a usage error for digits that are no key.
+    pub(crate) fn public(&self, text: &str) -> Outcome<PublicKey> {
+        let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if is_hex {
+            let wrong = |error| CliError::usage(format!("`{text}` is no public key: {error}"));
+            return text.parse().map_err(wrong);
+        }
+        Ok(self.secret(text)?.public_key())
+    }
+
+    /// Returns the secret half of `public`, if it is a key of this machine or a public one.
+    ///
+    /// # Errors
+    /// If the folder of keys cannot be read.
+    pub(crate) fn secret_of(&self, public: &PublicKey) -> Outcome<Option<SecretKey>> {
+        match self.known.get(&account_of(*public)) {
+            Some(name) => self.secret(name).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the name of a key, or its first digits.
+    pub(crate) fn show_key(&self, key: &PublicKey) -> String {
+        match self.known.get(&account_of(*key)) {
+            Some(name) => name.clone(),
+            None => short(&key.to_string(), 12),
+        }
+    }
+
+    /// Returns the name of the key or policy that is the first authority of `account`.
+    pub(crate) fn name_of(&self, account: &AccountId) -> Option<&str> {
+        self.known.get(account).map(String::as_str)
+    }
+
+    /// Returns the account that `text` names: a key or a policy of this machine, or an address.
     ///
     /// # Errors
     /// A usage error if it is neither, [`Exit::WrongNetwork`] for an address of another kind of
@@ -109,6 +161,9 @@ impl Names {
             if self.store.has(text) {
                 return Ok(self.store.info(text)?.account());
             }
+        }
+        if let Some(policy) = self.policies.find(text)? {
+            return Ok(policy.account());
         }
         match AccountId::from_address(text, self.kind) {
             Ok(account) => Ok(account),
@@ -127,6 +182,14 @@ impl Names {
         match self.known.get(&account) {
             Some(name) => name.clone(),
             None => short(&account.to_address(self.kind), 12),
+        }
+    }
+
+    /// Returns the name of `account`, or its whole address: what can be typed again.
+    pub(crate) fn show_or_address(&self, account: AccountId) -> String {
+        match self.known.get(&account) {
+            Some(name) => name.clone(),
+            None => account.to_address(self.kind),
         }
     }
 

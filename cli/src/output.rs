@@ -64,6 +64,12 @@ impl Output {
         }
     }
 
+    /// Returns the same without progress, for what happens many times over.
+    pub(crate) fn hushed(self) -> Self {
+        let quiet = true;
+        Self { quiet, ..self }
+    }
+
     /// Says whether stdout is to hold JSON.
     pub(crate) fn is_json(self) -> bool {
         self.json

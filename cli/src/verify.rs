@@ -14,10 +14,13 @@ use starling_ledger::block::BlockHeader;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::{CodecError, decode};
 use starling_ledger::genesis::Genesis;
-use starling_ledger::keys::Ed25519;
+use starling_ledger::hash::Hash;
+use starling_ledger::keys::{Ed25519, PublicKey};
 use starling_ledger::light;
 use starling_ledger::merkle::ListProof;
+use starling_ledger::staking::{ConsensusKey, Stake, StakeStatus};
 use starling_ledger::state::{PROOF_BYTES_MAX, StateProof};
+use starling_ledger::state_key::StateKey;
 use starling_ledger::transaction::{RawTransaction, TransactionId};
 
 use crate::error::{CliError, Outcome};
@@ -91,6 +94,48 @@ impl<'genesis> Verifier<'genesis> {
         if told != (entry.is_some(), header.header.height, nonce, balance) {
             return Err(lied("the account told is not the one proven"));
         }
+        let authority = entry.map(|entry| entry.authority.to_string());
+        if answer.authority != authority {
+            return Err(lied("the authority told is not the one proven"));
+        }
+        Ok(())
+    }
+
+    /// Checks what a node says about the record that `sender` made of `digest`, also that there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn record(
+        self,
+        sender: &AccountId,
+        digest: &Hash,
+        answer: &reply::Record,
+    ) -> Outcome {
+        let told = (
+            answer.exists,
+            answer.recorded_height,
+            answer.recorded_ms,
+            answer.note.clone(),
+        );
+        // The genesis holds no records.
+        let mut proven = (false, None, None, None);
+        if answer.height > 0 {
+            let header = self.header(&answer.header, &answer.certificate)?;
+            let bytes = unhex("proof", &answer.proof)?;
+            let proof: StateProof = decode::<_, PROOF_BYTES_MAX>(&bytes).map_err(lied)?;
+            let entry = light::verify_record(&header.header, &proof, sender, digest);
+            if let Some(record) = entry.map_err(lied)? {
+                let (height, time_ms) = (Some(record.height), Some(record.time_ms));
+                proven = (true, height, time_ms, Some(record.note));
+            }
+            if answer.height != header.header.height {
+                return Err(lied("the record told is of another block"));
+            }
+        }
+        if told != proven {
+            return Err(lied("the record told is not the one proven"));
+        }
         Ok(())
     }
 
@@ -101,11 +146,77 @@ impl<'genesis> Verifier<'genesis> {
         let mut validators = self.genesis.validators.iter();
         let validates = validators.any(|validator| validator.account == *account);
         let balance = listed.map_or(0, |listed| listed.balance);
-        let expected = (listed.is_some() || validates, 0, balance);
-        if (answer.exists, answer.nonce, answer.balance_base) != expected {
+        let exists = listed.is_some() || validates;
+        let first = exists.then(|| Hash(account.0).to_string());
+        let authority = answer
+            .authority
+            .as_ref()
+            .filter(|told| Some(*told) != first.as_ref());
+        let told = (answer.exists, answer.nonce, answer.balance_base);
+        if told != (exists, 0, balance) || authority.is_some() {
             return Err(lied("the account told is not the one of the genesis"));
         }
         Ok(())
+    }
+
+    /// Checks what a node says about the stake of `account`, also that there is none. When a
+    /// release is due is the node's word.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn stake(self, account: &AccountId, answer: &reply::Stake) -> Outcome {
+        let entry = if answer.height == 0 {
+            let mut validators = self.genesis.validators.iter();
+            let listed = validators.find(|validator| validator.account == *account);
+            listed.map(|listed| Stake {
+                bonded: listed.stake,
+                ..Stake::new(listed.consensus_key)
+            })
+        } else {
+            let header = self.header(&answer.header, &answer.certificate)?;
+            let bytes = unhex("proof", &answer.proof)?;
+            let proof: StateProof = decode::<_, PROOF_BYTES_MAX>(&bytes).map_err(lied)?;
+            if answer.height != header.header.height {
+                return Err(lied("the stake told is of another block"));
+            }
+            light::verify_stake(&header.header, &proof, account).map_err(lied)?
+        };
+        match stake_told(answer) == entry.as_ref().map(stake_proven) {
+            true => Ok(()),
+            false => Err(lied("the stake told is not the one proven")),
+        }
+    }
+
+    /// Checks what a node says about a consensus key, also that nobody ever named it.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`] says what does not fit.
+    pub(crate) fn consensus_key(self, key: &PublicKey, answer: &reply::ConsensusKey) -> Outcome {
+        let owner = |account: AccountId| account.to_address(self.genesis.kind);
+        let proven = if answer.height == 0 {
+            let mut validators = self.genesis.validators.iter();
+            let listed = validators.find(|validator| validator.consensus_key == *key);
+            listed.map(|listed| (owner(listed.account), false))
+        } else {
+            let header = self.header(&answer.header, &answer.certificate)?;
+            let bytes = unhex("proof", &answer.proof)?;
+            let proof: StateProof = decode::<_, PROOF_BYTES_MAX>(&bytes).map_err(lied)?;
+            let place = StateKey::consensus_key(key);
+            let value = proof.verify(&header.header.state_root, &place);
+            let entry = value.map_err(lied)?;
+            let entry = entry.map(ConsensusKey::from_bytes);
+            let entry = entry.transpose().map_err(lied)?;
+            entry.map(|entry| (owner(entry.account), entry.excluded))
+        };
+        let told = (answer.exists, answer.account.clone(), answer.excluded);
+        let expected = match proven {
+            Some((account, excluded)) => (true, Some(account), excluded),
+            None => (false, None, false),
+        };
+        match told == expected {
+            true => Ok(()),
+            false => Err(lied("the consensus key told is not the one proven")),
+        }
     }
 
     /// Checks that the transaction `id` is in the block that a node says it is in.
@@ -128,6 +239,26 @@ impl<'genesis> Verifier<'genesis> {
         }
         Ok(header)
     }
+}
+
+/// What of a stake is compared: key, bonded, whether it is active, releases with their epochs.
+type StakeFacts = (Option<String>, u64, bool, Vec<(u64, u64)>);
+
+fn stake_told(answer: &reply::Stake) -> Option<StakeFacts> {
+    let releases = answer.releases.iter();
+    let releases = releases.map(|release| (release.amount_base, release.epoch));
+    let is_active = answer.status.as_deref() == Some("active");
+    let key = answer.consensus_key.clone();
+    let facts = (key, answer.bonded_base, is_active, releases.collect());
+    answer.exists.then_some(facts)
+}
+
+fn stake_proven(stake: &Stake) -> StakeFacts {
+    let releases = stake.releases.iter();
+    let releases = releases.map(|release| (release.amount, release.epoch));
+    let is_active = stake.status == StakeStatus::Active;
+    let key = Some(stake.consensus_key.to_string());
+    (key, stake.bonded, is_active, releases.collect())
 }
 
 /// Reads a piece of a proof.
@@ -164,24 +295,21 @@ mod tests {
     use starling_ledger::certificate::CommitSignature;
     use starling_ledger::codec::encode;
     use starling_ledger::genesis::local_consensus_key;
-    use starling_ledger::hash::Hash;
     use starling_ledger::keys::{SecretKey, Signer as _};
     use starling_ledger::merkle::prove;
 
     use super::*;
+    use crate::draft::{Draft, Signed};
     use crate::key_file::hex;
-    use crate::payment::{Payment, SignedPayment};
 
-    fn payment(genesis: &Genesis) -> SignedPayment {
-        let payment = Payment {
-            to: AccountId([7; 32]),
-            amount: 1,
-            nonce: 0,
+    fn payment(genesis: &Genesis) -> Signed {
+        let alice = SecretKey::local("alice");
+        let payment = Draft {
             fee: 1_000,
             expires_at_ms: 9,
-            memo: String::new(),
+            ..Draft::payment(alice.public_key(), AccountId([7; 32]), 1)
         };
-        payment.sign(&genesis.hash(), &SecretKey::local("alice"))
+        payment.sign_alone(&genesis.hash(), &alice)
     }
 
     /// A block with one payment, signed by the first `signers` validators, as a node would tell it.

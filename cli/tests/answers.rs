@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value, json};
-use starling_ledger::genesis::Genesis;
+use starling_ledger::genesis::{Genesis, local_account};
 
 /// Results by method; an `Err` is a JSON-RPC error.
 type Script = BTreeMap<&'static str, Result<Value, Value>>;
@@ -122,6 +122,10 @@ fn run(script: Script, arguments: &[&str]) -> (i32, Value, String) {
     let home = tempfile::tempdir().expect("a temporary folder");
     let file = home.path().join("genesis.toml");
     std::fs::write(&file, genesis().to_toml()).expect("a genesis");
+    let rows = "to,amount,memo\nbob,1,first\nbob,1.0000001,too fine\n";
+    std::fs::write(home.path().join("bad.csv"), rows).expect("a batch");
+    let rows = "bob,600000\nbob,600000\n";
+    std::fs::write(home.path().join("much.csv"), rows).expect("a batch");
     let url = serve(script);
     let output = Command::new(env!("CARGO_BIN_EXE_starling"))
         .args(arguments)
@@ -235,6 +239,110 @@ fn repeat_under_one_id_asks_before_it_submits() {
     assert_eq!(first, third);
     let (code, envelope, _) = send(&url, "6");
     assert_eq!(code, Some(2), "another meaning: {envelope}");
+}
+
+#[test]
+fn batch_with_a_wrong_row_or_too_little_funds_sends_nothing() {
+    // The script knows no `submit`: whatever was sent would be a failure.
+    let send = |file: &str| run(script(false), &["send", "alice", "--batch", file]);
+    let (code, envelope, stderr) = send("bad.csv");
+    assert_eq!(code, 2, "{envelope}");
+    let message = envelope["error"]["message"].as_str().expect("words");
+    assert!(message.contains("bad.csv, line 3"), "{message}");
+    assert_eq!(stderr, "");
+    let (code, envelope, stderr) = send("much.csv");
+    assert_eq!((code, &envelope["error"]["code"]), (4, &json!("funds")));
+    assert_eq!(stderr, "");
+    let (code, _, _) = send("missing.csv");
+    assert_eq!(code, 74);
+    let both = ["send", "alice", "bob", "1", "--batch", "bad.csv"];
+    assert_eq!(run(script(false), &both).0, 2);
+}
+
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+fn record(exists: bool) -> Value {
+    json!({"exists": exists, "recorded_height": exists.then_some(40),
+           "recorded_ms": exists.then_some(5), "note": exists.then_some("the lease"),
+           "height": 55, "proof": ""})
+}
+
+#[test]
+fn second_record_of_one_digest_is_rejected_before_it_leaves() {
+    let mut script = script(false);
+    script.insert("record", Ok(record(true)));
+    let add = ["record", "add", "--from", "alice", DIGEST];
+    let (code, envelope, stderr) = run(script.clone(), &add);
+    assert_eq!(
+        (code, &envelope["error"]["code"]),
+        (4, &json!("record_exists"))
+    );
+    assert_eq!(stderr, "", "nothing was signed");
+    let show = ["record", "show", "alice", DIGEST];
+    let (code, envelope, _) = run(script.clone(), &show);
+    assert_eq!(code, 0, "{envelope}");
+    let told = &envelope["data"];
+    assert_eq!(
+        (&told["exists"], &told["verified"]),
+        (&json!(true), &json!(false))
+    );
+    // With a genesis, an answer without proof is a lie.
+    let verify = [&show[..], &["--genesis", "genesis.toml"]].concat();
+    assert_eq!(run(script.clone(), &verify).0, 9);
+    for wrong in [
+        &["record", "show", "alice", "9f86"][..],
+        &["record", "show", "alice"],
+    ] {
+        assert_eq!(run(script.clone(), wrong).0, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn authority_is_replaced_only_with_consent() {
+    let replace = [
+        "account",
+        "set-authority",
+        "alice",
+        "--policy",
+        "2:alice,bob,n1",
+    ];
+    let (code, envelope, stderr) = run(script(false), &replace);
+    assert_eq!((code, &envelope["error"]["code"]), (2, &json!("confirm")));
+    assert!(stderr.contains("from now on only 2 of 3"), "{stderr}");
+    for (wrong, code) in [
+        ("3:alice,bob", 2),
+        ("2:alice,alice", 2),
+        ("1:alice,carol", 8),
+    ] {
+        let arguments = ["account", "set-authority", "alice", "--policy", wrong];
+        let (found, envelope, _) = run(script(false), &arguments);
+        assert_eq!(found, code, "{wrong}: {envelope}");
+    }
+    let (code, _, _) = run(script(false), &["account", "set-authority", "alice"]);
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn sender_whose_authority_was_replaced_is_signed_for_by_the_new_one() {
+    let replaced = |name: &str| {
+        let mut script = waiting(false);
+        let mut told = account(0);
+        told["authority"] = json!(starling_ledger::hash::Hash(local_account(name).0).to_string());
+        script.insert("account", Ok(told));
+        script
+    };
+    // The script's node takes another transaction, which is a lie: so it was signed and sent.
+    let (code, _, stderr) = run(replaced("bob"), &["send", "alice", "n1", "1"]);
+    assert_eq!(code, 9, "{stderr}");
+    let named = ["send", "alice", "n1", "1", "--signer", "alice"];
+    let (code, envelope, stderr) = run(replaced("bob"), &named);
+    assert_eq!((code, &envelope["error"]["code"]), (8, &json!("wrong_key")));
+    assert_eq!(stderr, "");
+    let (code, envelope, _) = run(replaced("stranger"), &["send", "alice", "n1", "1"]);
+    assert_eq!((code, &envelope["error"]["code"]), (8, &json!("authority")));
+    let named = ["send", "alice", "n1", "1", "--authority", "n1"];
+    let (code, envelope, _) = run(replaced("bob"), &named);
+    assert_eq!((code, &envelope["error"]["code"]), (8, &json!("authority")));
 }
 
 #[test]

@@ -33,6 +33,14 @@ impl Home {
         self.command(arguments).output().expect("the binary starts")
     }
 
+    /// Runs a line of words with `--json`, which has to succeed, and returns the data.
+    fn ok(&self, line: &str) -> Value {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (code, envelope) = self.json(&words);
+        assert_eq!(code, 0, "{line}: {envelope}");
+        envelope["data"].clone()
+    }
+
     /// Runs with `--json`; stdout has to be one envelope whose exit code is the process's own.
     fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let output = self.run(&[arguments, &["--json"]].concat());
@@ -99,7 +107,13 @@ fn commands_for_a_node_say_that_there_is_none() {
         &["validators"],
         &["peers"],
         &["send", "alice", "bob", "1"],
+        &["send", "alice", "--batch", "rows.csv"],
+        &["record", "add", "--from", "alice", &"0".repeat(64)],
+        &["record", "show", "alice", &"0".repeat(64)],
+        &["account", "set-authority", "alice", "--key", "bob", "--yes"],
         &["tx", "show", &"0".repeat(64)],
+        &["tx", "build", "alice", "--pay", "bob", "1"],
+        &["tx", "submit", "rent.toml"],
         &["load"],
         &["testnet", "status"],
         &["testnet", "kill", "n1"],
@@ -165,6 +179,138 @@ fn keys_that_could_be_mistaken_are_refused() {
     assert!(message.contains("encrypted"), "{message}");
     let (code, _) = home.json(&["key", "show", "nobody"]);
     assert_eq!(code, 8);
+}
+
+#[test]
+fn policies_have_one_address_whatever_the_order_of_their_keys() {
+    let home = Home::new();
+    let (code, board) = home.json(&[
+        "multisig", "new", "2", "alice", "bob", "n1", "--name", "board",
+    ]);
+    assert_eq!(code, 0, "{board}");
+    let (_, again) = home.json(&["multisig", "new", "2", "n1", "alice", "bob"]);
+    assert_eq!(again["data"]["address"], board["data"]["address"]);
+    assert_eq!(again["data"]["name"], "board", "it is known already");
+    let policy = board["data"]["policy"].as_str().expect("a policy");
+    assert!(
+        policy.starts_with("2:") && policy.len() == 2 + 3 * 65 - 1,
+        "{policy}"
+    );
+    let (_, other) = home.json(&["multisig", "new", "3", "alice", "bob", "n1"]);
+    assert_ne!(other["data"]["address"], board["data"]["address"]);
+    for (arguments, code) in [
+        (&["multisig", "new", "0", "alice"][..], 2),
+        (&["multisig", "new", "2", "alice"], 2),
+        (&["multisig", "new", "1", "alice", "alice"], 2),
+        (&["multisig", "new", "1", "nobody"], 8),
+        (&["multisig", "new", "1", "alice", "--name", "board"], 8),
+        (&["multisig", "new", "1", "alice", "--name", "bob"], 8),
+        (&["multisig", "new", "1", &"00".repeat(32)], 2),
+        (&["key", "new", "board"], 8),
+    ] {
+        let (found, envelope) = home.json(arguments);
+        assert_eq!(found, code, "{arguments:?}: {envelope}");
+    }
+}
+
+const BUILD: &str = "tx build board --pay bob 25 --memo rent --nonce 0 --fee 0.01 \
+                     --genesis g.toml --output rent.toml";
+
+/// A home with two networks, a policy, and a file to sign.
+fn home_with_a_file() -> (Home, Value) {
+    let home = Home::new();
+    home.ok("genesis new --output g.toml");
+    home.ok("genesis new --name garden --output garden.toml");
+    home.ok("multisig new 2 alice bob n1 --name board");
+    let built = home.ok(BUILD);
+    (home, built)
+}
+
+#[test]
+fn transactions_are_built_signed_and_combined_without_a_node() {
+    let (home, built) = home_with_a_file();
+    assert_eq!(built["signatures_needed"], 2);
+    let text = fs::read_to_string(home.path().join("rent.toml")).expect("the file");
+    let id = built["id"].as_str().expect("an id");
+    for shown in ["pay 25 STAR to starlocal1", "memo = \"rent\"", id] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    for name in ["alice", "bob"] {
+        let sign = format!("tx sign rent.toml --key {name} --genesis g.toml --yes");
+        let signed = home.ok(&format!("{sign} --output {name}.toml"));
+        assert_eq!(signed["complete"], false);
+    }
+    let combine = "multisig combine alice.toml bob.toml --genesis g.toml --output both.toml";
+    let both = home.ok(combine);
+    assert_eq!(
+        (&both["complete"], &both["id"]),
+        (&true.into(), &built["id"])
+    );
+}
+
+#[test]
+fn what_is_not_as_it_seems_is_not_signed() {
+    let (home, _) = home_with_a_file();
+    let text = fs::read_to_string(home.path().join("rent.toml")).expect("the file");
+    let forged = text.replace("pay 25 STAR", "pay 2 STAR");
+    fs::write(home.path().join("forged.toml"), forged).expect("a file");
+    for (file, key, more, (code, word)) in [
+        ("rent.toml", "alice", "--genesis g.toml", (2, "confirm")),
+        (
+            "rent.toml",
+            "n2",
+            "--genesis g.toml --yes",
+            (8, "wrong_key"),
+        ),
+        ("rent.toml", "nobody", "--genesis g.toml --yes", (8, "key")),
+        (
+            "forged.toml",
+            "alice",
+            "--genesis g.toml --yes",
+            (65, "shown_fields"),
+        ),
+        (
+            "rent.toml",
+            "alice",
+            "--genesis garden.toml --yes",
+            (7, "wrong_network"),
+        ),
+        ("rent.toml", "alice", "--yes", (78, "config")),
+    ] {
+        let line = format!("tx sign {file} --key {key} {more}");
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (found, refusal) = home.json(&words);
+        assert_eq!(
+            (found, &refusal["error"]["code"]),
+            (code, &word.into()),
+            "{line}"
+        );
+    }
+    let words: Vec<_> = BUILD.split_whitespace().collect();
+    assert_eq!(home.json(&words).0, 2, "a file is never overwritten");
+}
+
+#[test]
+fn files_are_signed_and_checked_apart_from_any_ledger() {
+    let home = Home::new();
+    fs::write(home.path().join("a.txt"), "a statement").expect("a file");
+    fs::write(home.path().join("b.txt"), "another one").expect("a file");
+    let (code, signed) = home.json(&["key", "sign", "alice", "a.txt"]);
+    assert_eq!(code, 0, "{signed}");
+    let signature = signed["data"]["signature"].as_str().expect("a signature");
+    let public = signed["data"]["public_key"].as_str().expect("a key");
+    for (key, file, code) in [
+        ("alice", "a.txt", 0),
+        (public, "a.txt", 0),
+        ("alice", "b.txt", 9),
+        ("bob", "a.txt", 9),
+        ("nobody", "a.txt", 8),
+        ("alice", "c.txt", 2),
+    ] {
+        let (found, envelope) = home.json(&["key", "verify", key, file, signature]);
+        assert_eq!(found, code, "{key} {file}: {envelope}");
+    }
+    assert_eq!(home.json(&["key", "verify", "alice", "a.txt", "00"]).0, 2);
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub enum Context {
     StateNode,
     /// The checksum of a file that outlives its writer.
     File,
+    /// What a person signs outside any ledger, from the digest of a file.
+    Message,
     /// Deterministic keys of local test networks, never used elsewhere.
     LocalKey,
 }
@@ -83,6 +85,7 @@ impl Context {
             Self::StatePage => "starling v1 state page",
             Self::StateNode => "starling v1 state node",
             Self::File => "starling v1 file",
+            Self::Message => "starling v1 message",
             Self::LocalKey => "starling v1 local key",
         }
     }

@@ -44,9 +44,18 @@ impl Testnet {
     /// # Panics
     /// If they do not come up.
     pub fn up(validators: usize) -> Self {
+        Self::up_with(validators, &[])
+    }
+
+    /// The same, with further flags of `testnet up`.
+    ///
+    /// # Panics
+    /// If they do not come up.
+    pub fn up_with(validators: usize, flags: &[&str]) -> Self {
         let testnet = Self::new();
         let count = validators.to_string();
-        testnet.ok(&["testnet", "up", "-d", "--validators", &count]);
+        let up = ["testnet", "up", "-d", "--validators", &count];
+        testnet.ok(&[&up[..], flags].concat());
         testnet
     }
 
@@ -125,6 +134,24 @@ impl Testnet {
         assert_eq!(code, 0, "{arguments:?}: {envelope}");
         assert_eq!(envelope["ok"], true, "{arguments:?}: {envelope}");
         envelope["data"].clone()
+    }
+
+    /// Runs a line of words with `--json`, which has to succeed, and returns the data.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn told(&self, line: &str) -> Value {
+        self.data(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs a line of words with `--json`, which has to fail, and checks exit code and word.
+    ///
+    /// # Panics
+    /// If it ends otherwise.
+    pub fn refuses(&self, line: &str, code: i32, word: &str) {
+        let (found, refusal) = self.envelope(&line.split_whitespace().collect::<Vec<_>>());
+        let told = refusal["error"]["code"].as_str();
+        assert_eq!((found, told), (code, Some(word)), "{line}: {refusal}");
     }
 
     /// Asks one node for its status; `None` if it does not answer.

@@ -1,13 +1,19 @@
-//! `starling account`: look at accounts.
+//! `starling account`: look at accounts, and decide who may act for one.
 
-use std::path::PathBuf;
+mod set_authority;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 use starling_ledger::address::AccountId;
+use starling_ledger::hash::Hash;
 
+use crate::authority::{self, describe};
 use crate::context::{Context, Node};
+use crate::desk::current_authority;
 use crate::error::Outcome;
+use crate::names::Names;
 use crate::network::Network;
 use crate::rpc::{parse, reply};
 use crate::verify::Verifier;
@@ -15,7 +21,8 @@ use crate::verify::Verifier;
 const EXAMPLES: &str = "\
 Examples:
   starling account show alice
-  starling account show starlocal1q… --json";
+  starling account show starlocal1q… --json
+  starling account set-authority alice --policy 2:alice,bob,carol";
 const EXAMPLES_SHOW: &str = "\
 Examples:
   starling account show alice          by the name of a key
@@ -43,6 +50,8 @@ enum AccountCommand {
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
     },
+    /// Replace who may act for an account: another key, or several.
+    SetAuthority(set_authority::SetAuthorityArgs),
 }
 
 /// What the ledger holds for an account.
@@ -61,9 +70,15 @@ pub(crate) struct Holding {
 /// # Errors
 /// [`Exit::Verification`](crate::exit::Exit::Verification) if the node's proof does not hold.
 pub(crate) fn run(context: &Context, args: &AccountArgs) -> Outcome {
-    let AccountCommand::Show { account, genesis } = &args.command;
+    match &args.command {
+        AccountCommand::Show { account, genesis } => show(context, account, genesis.as_deref()),
+        AccountCommand::SetAuthority(args) => set_authority::run(context, args),
+    }
+}
+
+fn show(context: &Context, account: &str, genesis: Option<&Path>) -> Outcome {
     let node = context.connect()?;
-    let network = context.network(&node, genesis.as_deref())?;
+    let network = context.network(&node, genesis)?;
     let names = context.names(&network)?;
     let id = names.account(account)?;
     let address = id.to_address(network.kind);
@@ -81,8 +96,13 @@ pub(crate) fn run(context: &Context, args: &AccountArgs) -> Outcome {
     } else {
         "  (nothing on the ledger yet)"
     };
+    let current = current_authority(&id, &told)?;
+    let authority = replaced_words(&names, &id, &current)?;
+    answer["authority_replaced"] = json!(authority.is_some());
+    let authority = authority.map_or(String::new(), |words| format!("\n  authority {words}"));
     let text = format!(
-        "{account}  {address}{known}\n  balance  {}\n  nonce    {}{waiting}\n  block    {} · {}",
+        "{account}  {address}{known}\n  balance  {}\n  nonce    {}{waiting}{authority}\n  \
+         block    {} · {}",
         network.unit.full(holding.balance),
         told.nonce,
         holding.height,
@@ -121,7 +141,28 @@ pub(crate) const fn verified_words(verified: bool) -> &'static str {
     }
 }
 
-fn check(network: &Network, account: &AccountId, told: &reply::Account) -> Outcome<Holding> {
+/// Describes the authority of an account whose first one was replaced; `None` if it was not.
+fn replaced_words(names: &Names, account: &AccountId, current: &Hash) -> Outcome<Option<String>> {
+    if current.0 == account.0 {
+        return Ok(None);
+    }
+    // The account that an authority is the first of has its hash as id.
+    let words = match names.name_of(&AccountId(current.0)) {
+        Some(name) => describe(&authority::parse(name, names)?, names),
+        None => format!("{current}, which no key or policy of this machine is"),
+    };
+    Ok(Some(format!("replaced: {words}")))
+}
+
+/// Verifies an answer where the genesis is known.
+///
+/// # Errors
+/// [`Exit::Verification`](crate::exit::Exit::Verification) says what does not fit.
+pub(crate) fn check(
+    network: &Network,
+    account: &AccountId,
+    told: &reply::Account,
+) -> Outcome<Holding> {
     if let Some(genesis) = &network.genesis {
         Verifier::new(genesis).account(account, told)?;
     }

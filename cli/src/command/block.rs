@@ -156,7 +156,8 @@ fn describe(
     for raw in block.transactions.iter().take(LISTED_MAX) {
         if let Ok(transaction) = raw.decode() {
             let id = transaction.body.id(&header.genesis, &transaction.sender());
-            let actions = tx::actions(&transaction, network, names);
+            let sender = transaction.sender();
+            let actions = tx::actions(sender, &transaction.body.actions, network, names);
             lines.push(format!(
                 "  {} {}",
                 id.0.short(),

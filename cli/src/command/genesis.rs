@@ -12,7 +12,7 @@ use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::genesis_file;
 use crate::key_file::kind_name;
-use crate::testnet::birth;
+use crate::testnet::birth::{self, Pace};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +23,7 @@ const EXAMPLES_NEW: &str = "\
 Examples:
   starling genesis new                 print a local network of four validators
   starling genesis new --name garden --validators 7 --output genesis.toml
+  starling genesis new --epoch-blocks 20 --unbonding 1m   validators change quickly
 
 What is made has the public keys of local networks (n1, n2, …, alice, bob). For another network,
 take it as a pattern: genesis/README.md explains every key; then: starling genesis check FILE.";
@@ -53,6 +54,8 @@ enum GenesisCommand {
         /// Number of validators.
         #[arg(long, value_name = "N", default_value_t = 4)]
         validators: u16,
+        #[command(flatten)]
+        pace: Pace,
         /// Where to write it; stdout if left out.
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -80,8 +83,12 @@ pub(crate) fn run(context: &Context, args: &GenesisArgs) -> Outcome {
         GenesisCommand::New {
             name,
             validators,
+            pace,
             output,
-        } => new(context, name, *validators, output.as_deref()),
+        } => {
+            let genesis = birth::local(name, *validators, *pace)?;
+            new(context, &genesis, output.as_deref())
+        }
         GenesisCommand::Check { file } => check(context, file),
         GenesisCommand::Hash { file } => {
             let hash = genesis_file::read(file)?.hash().to_string();
@@ -94,9 +101,8 @@ pub(crate) fn run(context: &Context, args: &GenesisArgs) -> Outcome {
     }
 }
 
-fn new(context: &Context, name: &str, validators: u16, output: Option<&Path>) -> Outcome {
-    let genesis = birth::local(name, validators)?;
-    let mut data = describe(&genesis)?;
+fn new(context: &Context, genesis: &Genesis, output: Option<&Path>) -> Outcome {
+    let mut data = describe(genesis)?;
     let Some(path) = output else {
         data["toml"] = json!(genesis.to_toml());
         context.output.result(&data, genesis.to_toml().trim_end());
@@ -107,7 +113,7 @@ fn new(context: &Context, name: &str, validators: u16, output: Option<&Path>) ->
         let message = format!("{} exists; a genesis is never overwritten", path.display());
         return Err(CliError::usage(message).next("choose another file"));
     }
-    genesis_file::write(path, &genesis)?;
+    genesis_file::write(path, genesis)?;
     data["file"] = json!(path.display().to_string());
     let text = format!("{}  {}", path.display(), genesis.hash());
     context.output.result(&data, &text);

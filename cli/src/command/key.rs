@@ -1,4 +1,8 @@
-//! `starling key`: make and look at keys.
+//! `starling key`: make and look at keys, and sign files with them.
+
+mod sign;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -10,12 +14,14 @@ use crate::exit::Exit;
 use crate::key_file::kind_name;
 use crate::key_store::{KeyInfo, KeyStore};
 use crate::names;
+use crate::policy_store::PolicyStore;
 
 const EXAMPLES: &str = "\
 Examples:
   starling key new carol               make a key for local networks
   starling key list                    all keys, and the public ones
-  starling key show carol --json       address and public key";
+  starling key show carol --json       address and public key
+  starling key sign carol statement.txt";
 const EXAMPLES_NEW: &str = "\
 Examples:
   starling key new carol
@@ -54,6 +60,24 @@ enum KeyCommand {
     /// List your keys.
     #[command(after_help = EXAMPLES_LIST)]
     List,
+    /// Sign a file.
+    #[command(after_help = sign::EXAMPLES_SIGN)]
+    Sign {
+        /// The key's name.
+        key: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Check a signature over a file.
+    #[command(after_help = sign::EXAMPLES_VERIFY)]
+    Verify {
+        /// The name of a key, or a public key of 64 hex digits.
+        key: String,
+        /// The file.
+        file: PathBuf,
+        /// The signature, 128 hex digits.
+        signature: String,
+    },
     /// Show the public side of a key.
     #[command(after_help = EXAMPLES_SHOW)]
     Show {
@@ -82,6 +106,18 @@ pub(crate) fn run(context: &Context, args: &KeyArgs) -> Outcome {
     match &args.command {
         KeyCommand::New { name, network } => new(context, &store, name, *network),
         KeyCommand::List => list(context, &store),
+        KeyCommand::Sign { key, file } => {
+            let names = context.names_for(NetworkKind::Local)?;
+            sign::sign(context, &names, (key, file))
+        }
+        KeyCommand::Verify {
+            key,
+            file,
+            signature,
+        } => {
+            let names = context.names_for(NetworkKind::Local)?;
+            sign::verify(context, &names, (key, file, signature))
+        }
         KeyCommand::Show { name } => show(context, &store, name),
     }
 }
@@ -94,6 +130,10 @@ fn new(context: &Context, store: &KeyStore, name: &str, network: Kind) -> Outcom
     }
     if names::is_public(name) {
         let message = format!("`{name}` is a public name of local networks: everybody has its key");
+        return Err(CliError::new(Exit::Key, message).next("choose another name"));
+    }
+    if PolicyStore::open(&context.global)?.find(name)?.is_some() {
+        let message = format!("`{name}` is the name of a policy already");
         return Err(CliError::new(Exit::Key, message).next("choose another name"));
     }
     let key = store.create(name)?;
@@ -152,10 +192,17 @@ fn show(context: &Context, store: &KeyStore, name: &str) -> Outcome {
         address(&key),
         key.public
     );
+    let mut data = describe(&key, is_public);
+    if !is_public {
+        let file = store.path(name)?.display().to_string();
+        text.push_str("\n  file        ");
+        text.push_str(&file);
+        data["file"] = json!(file);
+    }
     if is_public {
         text.push_str("\n  (keys are public: everybody can spend from this account)");
     }
-    context.output.result(&describe(&key, is_public), &text);
+    context.output.result(&data, &text);
     context
         .output
         .next(&format!("starling account show {name}"));

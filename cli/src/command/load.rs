@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use starling_ledger::address::NetworkKind;
+use starling_ledger::address::{AccountId, NetworkKind};
 use starling_ledger::genesis::local_account;
-use starling_ledger::keys::SecretKey;
+use starling_ledger::keys::{SecretKey, Signer as _};
 
 use crate::amount::group;
 use crate::context::{Context, Node};
+use crate::desk::rules;
+use crate::draft::Draft;
 use crate::duration;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
@@ -23,12 +25,10 @@ use crate::load::latency::Latencies;
 use crate::load::senders::{AMOUNT, Senders};
 use crate::load::submitters::{Job, Submission, Submitters};
 use crate::network::Network;
-use crate::payment::Payment;
 use crate::rpc::reply::Submitted;
 use crate::testnet::birth::now_ms;
 
 use super::account::ask;
-use super::send::rules;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -270,20 +270,18 @@ fn urls(node: &Node) -> Outcome<Vec<String>> {
 }
 
 fn fee(node: &Node, network: &Network) -> Outcome<u64> {
-    let mut payment = payment(network, 0, 0);
-    payment.offer_fee(&rules(node, network)?, network.unit.decimals, false)?;
+    let mut payment = payment(network, local_account("bob"), (0, 0));
+    payment.offer_fee(&rules(node, network)?, network.unit.decimals, 0)?;
     Ok(payment.fee)
 }
 
-fn payment(network: &Network, amount: u64, nonce: u64) -> Payment {
+/// Makes a payment of alice, whose key everybody has.
+fn payment(network: &Network, to: AccountId, (amount, nonce): (u64, u64)) -> Draft {
     debug_assert_eq!(network.kind, NetworkKind::Local);
-    Payment {
-        to: local_account("bob"),
-        amount,
+    Draft {
         nonce,
-        fee: 0,
         expires_at_ms: now_ms() + LIFETIME_MS,
-        memo: String::new(),
+        ..Draft::payment(SecretKey::local("alice").public_key(), to, amount)
     }
 }
 
@@ -311,10 +309,9 @@ fn fund(
     for batch in poor.chunks(FUNDING_BATCH) {
         let mut nonce = ask(node, network, &local_account("alice"))?.next_nonce;
         for (account, amount, exists) in batch {
-            let mut payment = payment(network, *amount, nonce);
-            payment.to = *account;
-            payment.offer_fee(&rules, network.unit.decimals, !exists)?;
-            let signed = payment.sign(&network.genesis_hash, &alice);
+            let mut payment = payment(network, *account, (*amount, nonce));
+            payment.offer_fee(&rules, network.unit.decimals, u64::from(!exists))?;
+            let signed = payment.sign_alone(&network.genesis_hash, &alice);
             let parameters = json!({"transaction": hex(&signed.raw.0)});
             let _: Submitted = node.rpc.typed("submit", &parameters)?;
             nonce += 1;

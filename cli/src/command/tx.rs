@@ -1,12 +1,18 @@
-//! `starling tx`: look at transactions.
+//! `starling tx`: build, sign and submit transactions, and look at them.
 
-use std::path::PathBuf;
+mod build;
+pub(super) mod sign;
+mod submit;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use starling_ledger::address::AccountId;
 use starling_ledger::hash::Hash;
-use starling_ledger::transaction::{Action, RawTransaction, Transaction, TransactionId};
+use starling_ledger::transaction::{Action, RawTransaction, TransactionId};
 
+use crate::authority::describe as describe_authority;
 use crate::context::Context;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
@@ -20,7 +26,10 @@ use super::account::verified_words;
 const EXAMPLES: &str = "\
 Examples:
   starling tx show 3f1c…
-  starling tx show 3f1c… --receipt > receipt.json";
+  starling tx show 3f1c… --receipt > receipt.json
+  starling tx build alice --pay bob 25 --output rent.toml
+  starling tx sign rent.toml --key alice
+  starling tx submit rent.toml";
 const EXAMPLES_SHOW: &str = "\
 Examples:
   starling tx show 3f1c…               the id as `send` printed it
@@ -37,6 +46,12 @@ pub(crate) struct TxArgs {
 
 #[derive(Debug, Subcommand)]
 enum TxCommand {
+    /// Write a transaction to a file, for others or another machine to sign.
+    Build(build::BuildArgs),
+    /// Sign a file.
+    Sign(sign::SignArgs),
+    /// Send a signed file, and wait until it is final.
+    Submit(submit::SubmitArgs),
     /// Show where a transaction stands, verified.
     #[command(after_help = EXAMPLES_SHOW)]
     Show {
@@ -56,11 +71,19 @@ enum TxCommand {
 /// # Errors
 /// [`Exit::Verification`] if the node's proof does not hold; a usage error if the id is none.
 pub(crate) fn run(context: &Context, args: &TxArgs) -> Outcome {
-    let TxCommand::Show {
-        id,
-        receipt,
-        genesis,
-    } = &args.command;
+    match &args.command {
+        TxCommand::Build(args) => build::run(context, args),
+        TxCommand::Sign(args) => sign::run(context, args),
+        TxCommand::Submit(args) => submit::run(context, args),
+        TxCommand::Show {
+            id,
+            receipt,
+            genesis,
+        } => show(context, id, *receipt, genesis.as_deref()),
+    }
+}
+
+fn show(context: &Context, id: &str, receipt: bool, genesis: Option<&Path>) -> Outcome {
     let id: Hash = id.parse().map_err(|_| {
         CliError::usage(format!(
             "`{id}` is no transaction id: not 64 hexadecimal digits"
@@ -68,7 +91,7 @@ pub(crate) fn run(context: &Context, args: &TxArgs) -> Outcome {
     })?;
     let id = TransactionId(id);
     let node = context.connect()?;
-    let network = context.network(&node, genesis.as_deref())?;
+    let network = context.network(&node, genesis)?;
     let mut answer = node
         .rpc
         .call("transaction", &json!({"id": id.to_string()}))?;
@@ -80,7 +103,7 @@ pub(crate) fn run(context: &Context, args: &TxArgs) -> Outcome {
     let verified = is_final && network.genesis.is_some();
     answer["verified"] = json!(verified);
     answer["id"] = json!(id.to_string());
-    if *receipt {
+    if receipt {
         if !is_final {
             let message = format!("no receipt: the transaction is {}, not final", told.status);
             return Err(
@@ -115,7 +138,8 @@ fn describe(
         .and_then(|raw| unhex("transaction", raw).ok());
     let decoded = bytes.and_then(|bytes| RawTransaction(bytes.into()).decode().ok());
     if let Some(transaction) = decoded {
-        lines.extend(actions(&transaction, network, names));
+        let sender = transaction.sender();
+        lines.extend(actions(sender, &transaction.body.actions, network, names));
         lines.push(format!(
             "  fee {}   nonce {}{}",
             network.unit.show(transaction.body.fee),
@@ -138,8 +162,13 @@ fn describe(
 }
 
 /// Writes each action in a line.
-pub(crate) fn actions(transaction: &Transaction, network: &Network, names: &Names) -> Vec<String> {
-    let sender = names.show(transaction.sender());
+pub(crate) fn actions(
+    sender: AccountId,
+    actions: &[Action],
+    network: &Network,
+    names: &Names,
+) -> Vec<String> {
+    let sender = names.show(sender);
     let line = |action: &Action| match action {
         Action::Transfer { to, amount } => {
             format!(
@@ -154,12 +183,14 @@ pub(crate) fn actions(transaction: &Transaction, network: &Network, names: &Name
                 short(&digest.to_string(), 8)
             )
         }
-        Action::SetAuthority { .. } => format!("  {sender} replaces its authority"),
+        Action::SetAuthority { authority } => {
+            format!("  {sender} → {}", describe_authority(authority, names))
+        }
         Action::Bond { amount, .. } => format!("  {sender} bonds {}", network.unit.full(*amount)),
         Action::Unbond { amount } => format!("  {sender} unbonds {}", network.unit.full(*amount)),
         Action::Unjail => format!("  {sender} returns as a validator"),
     };
-    transaction.body.actions.iter().map(line).collect()
+    actions.iter().map(line).collect()
 }
 
 /// Collects what proves a transaction to whoever has the genesis.

@@ -13,8 +13,8 @@ use starling_ledger::hash::Hash;
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::transaction::{Amount, Nonce};
 
+use crate::draft::{Draft, Signed};
 use crate::key_store::account_of;
-use crate::payment::{Payment, SignedPayment};
 
 /// Most transfers of one account under way: half of the 64 that a mempool holds back.
 const IN_FLIGHT_MAX: usize = 32;
@@ -86,7 +86,7 @@ impl Senders {
     }
 
     /// Signs the next transfer of the next account that may have one; `None` if none may now.
-    pub(crate) fn next(&mut self, now_ms: u64) -> Option<(usize, SignedPayment)> {
+    pub(crate) fn next(&mut self, now_ms: u64) -> Option<(usize, Signed)> {
         let ready = |sender: &Sender| {
             sender.in_flight < IN_FLIGHT_MAX && sender.left > 0 && !sender.is_stuck
         };
@@ -98,18 +98,16 @@ impl Senders {
         self.turns.push_back(index);
         let receiver = self.senders.get((index + 1) % self.senders.len())?.account;
         let sender = self.senders.get_mut(index)?;
-        let payment = Payment {
-            to: receiver,
-            amount: AMOUNT,
+        let payment = Draft {
             nonce: sender.nonce,
             fee: self.fee,
             expires_at_ms: now_ms + self.lifetime_ms,
-            memo: String::new(),
+            ..Draft::payment(sender.key.public_key(), receiver, AMOUNT)
         };
         sender.nonce += 1;
         sender.left -= 1;
         sender.in_flight += 1;
-        Some((index, payment.sign(&self.genesis, &sender.key)))
+        Some((index, payment.sign_alone(&self.genesis, &sender.key)))
     }
 
     /// Notes that a transfer of this account is final.

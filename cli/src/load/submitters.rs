@@ -6,10 +6,10 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::draft::Signed;
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::key_file::hex;
-use crate::payment::SignedPayment;
 use crate::rpc::Rpc;
 use crate::rpc::reply::Submitted;
 
@@ -24,7 +24,7 @@ pub(crate) struct Job {
     /// The account.
     pub(crate) sender: usize,
     /// The transfer.
-    pub(crate) signed: SignedPayment,
+    pub(crate) signed: Signed,
     /// Whether it was submitted before.
     pub(crate) is_repeat: bool,
 }

@@ -5,6 +5,7 @@
 //! node.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// The answer to `status`.
 #[derive(Clone, Debug, Deserialize)]
@@ -129,6 +130,9 @@ pub(crate) struct Account {
     pub(crate) balance_base: u64,
     /// Whether the ledger knows it.
     pub(crate) exists: bool,
+    /// Hash of the authority that may act for it, hex; `None` if the ledger does not know it.
+    #[serde(default)]
+    pub(crate) authority: Option<String>,
     /// The block whose state this is.
     pub(crate) height: u64,
     /// That block's header, encoded, hex.
@@ -140,6 +144,176 @@ pub(crate) struct Account {
     /// The proof of presence or absence, encoded, hex.
     #[serde(default)]
     pub(crate) proof: String,
+}
+
+/// The answer to `record`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Record {
+    /// Whether the ledger holds it.
+    pub(crate) exists: bool,
+    /// The block it was made in.
+    #[serde(default)]
+    pub(crate) recorded_height: Option<u64>,
+    /// The time of that block, milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) recorded_ms: Option<u64>,
+    /// The sender's text.
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+    /// The block whose state this is.
+    pub(crate) height: u64,
+    /// That block's header, encoded, hex.
+    #[serde(default)]
+    pub(crate) header: String,
+    /// The header's certificate, encoded, hex.
+    #[serde(default)]
+    pub(crate) certificate: String,
+    /// The proof of presence or absence, encoded, hex.
+    #[serde(default)]
+    pub(crate) proof: String,
+}
+
+/// The answer to `stake`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Stake {
+    /// Whether there is one.
+    pub(crate) exists: bool,
+    /// The key that votes for it, hex.
+    #[serde(default)]
+    pub(crate) consensus_key: Option<String>,
+    /// What is bonded, base units.
+    pub(crate) bonded_base: u64,
+    /// `active` or `sitting_out`.
+    #[serde(default)]
+    pub(crate) status: Option<String>,
+    /// What is being released.
+    #[serde(default)]
+    pub(crate) releases: Vec<Release>,
+    /// The block whose state this is.
+    pub(crate) height: u64,
+    /// That block's header, encoded, hex.
+    #[serde(default)]
+    pub(crate) header: String,
+    /// The header's certificate, encoded, hex.
+    #[serde(default)]
+    pub(crate) certificate: String,
+    /// The proof of presence or absence, encoded, hex.
+    #[serde(default)]
+    pub(crate) proof: String,
+}
+
+/// The answer to `consensus_key`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ConsensusKey {
+    /// Whether an account ever named it.
+    pub(crate) exists: bool,
+    /// The account it belongs to.
+    #[serde(default)]
+    pub(crate) account: Option<String>,
+    /// Whether it never counts again.
+    pub(crate) excluded: bool,
+    /// The block whose state this is.
+    pub(crate) height: u64,
+    /// That block's header, encoded, hex.
+    #[serde(default)]
+    pub(crate) header: String,
+    /// The header's certificate, encoded, hex.
+    #[serde(default)]
+    pub(crate) certificate: String,
+    /// The proof of presence or absence, encoded, hex.
+    #[serde(default)]
+    pub(crate) proof: String,
+}
+
+/// Stake on its way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Release {
+    /// Base units.
+    pub(crate) amount_base: u64,
+    /// The last epoch in which it has power.
+    pub(crate) epoch: u64,
+    /// The last height of that epoch.
+    pub(crate) last_height: u64,
+    /// From which block time on it is paid, milliseconds since 1970, once that epoch has ended.
+    #[serde(default)]
+    pub(crate) due_ms: Option<u64>,
+}
+
+/// The answer to `validators`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ValidatorSet {
+    /// The height they sign.
+    pub(crate) height: u64,
+    /// The epoch of that height.
+    pub(crate) epoch: u64,
+    /// The last height of that epoch.
+    pub(crate) epoch_last: u64,
+    /// Voting power of all.
+    pub(crate) total_power: u64,
+    /// The members.
+    pub(crate) validators: Vec<Member>,
+    /// What would come if the epoch ended now.
+    pub(crate) outlook: Option<Outlook>,
+}
+
+/// One member of a set.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Member {
+    /// The account whose stake it is.
+    pub(crate) account: String,
+    /// Voting power.
+    pub(crate) power: u64,
+}
+
+/// What would come if the epoch ended now.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Outlook {
+    /// Members that sit out from the next epoch on.
+    pub(crate) sitting_out: Vec<String>,
+}
+
+/// The answer to `candidates`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Candidates {
+    /// Most members of a set.
+    pub(crate) validators_max: u32,
+    /// How many there are.
+    pub(crate) total: usize,
+    /// The first of them, the most stake first.
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+/// One who may be chosen next.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Candidate {
+    /// The account whose stake it is.
+    pub(crate) account: String,
+    /// Base units.
+    pub(crate) bonded_base: u64,
+    /// Whether it would be chosen now.
+    pub(crate) chosen: bool,
+}
+
+impl Stake {
+    /// Describes it for programs, without the proof.
+    pub(crate) fn describe(&self) -> Value {
+        let releases = self.releases.iter().map(|release| {
+            json!({
+                "amount_base": release.amount_base,
+                "epoch": release.epoch,
+                "last_height": release.last_height,
+                "due_ms": release.due_ms,
+            })
+        });
+        json!({
+            "exists": self.exists,
+            "consensus_key": self.consensus_key,
+            "bonded_base": self.bonded_base,
+            "status": self.status,
+            "releases": releases.collect::<Vec<_>>(),
+            "height": self.height,
+        })
+    }
 }
 
 /// The answer to `transaction`.

@@ -12,7 +12,7 @@ use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
 use crate::{folders, genesis_file, key_file, names};
 
-use super::birth;
+use super::birth::{self, Pace};
 use super::folder::{Folder, Plan};
 use super::ports;
 
@@ -26,6 +26,8 @@ pub(crate) struct Wish {
     pub(crate) validators: Option<u16>,
     /// The port before the first.
     pub(crate) port_base: Option<u16>,
+    /// How quickly validators change.
+    pub(crate) pace: Pace,
 }
 
 /// A folder that is ready to start.
@@ -70,6 +72,9 @@ pub(crate) fn prepare(folder: &Folder, wish: Wish) -> Outcome<Prepared> {
         )));
     }
     let is_new = found.is_none();
+    if !is_new {
+        check_pace(folder, wish.pace)?;
+    }
     let last = found.as_ref().map(|plan| plan.port_base);
     let validators = found.as_ref().map(|plan| plan.validators);
     let validators = validators.or(wish.validators).unwrap_or(VALIDATORS);
@@ -80,7 +85,7 @@ pub(crate) fn prepare(folder: &Folder, wish: Wish) -> Outcome<Prepared> {
         return Err(CliError::usage(message));
     }
     let genesis = if is_new {
-        Some(birth::local(folder.name(), validators)?)
+        Some(birth::local(folder.name(), validators, wish.pace)?)
     } else {
         None
     };
@@ -93,6 +98,25 @@ pub(crate) fn prepare(folder: &Folder, wish: Wish) -> Outcome<Prepared> {
     }
     folder.save(&plan)?;
     Ok(Prepared { plan, is_new })
+}
+
+/// Refuses another pace than the network was born with.
+fn check_pace(folder: &Folder, pace: Pace) -> Outcome {
+    let rules = genesis_file::read(&folder.genesis())?.parameters;
+    if pace.applied(rules) == rules {
+        return Ok(());
+    }
+    let message = format!(
+        "testnet \"{}\" was made with epochs of {} blocks and {} ms of unbonding",
+        folder.name(),
+        rules.epoch_blocks,
+        rules.unbonding_ms
+    );
+    Err(CliError::new(Exit::Config, message).next(format!(
+        "starling testnet up{} goes on with it; {} removes it for a new one",
+        folder.flag(),
+        folder.clean_command()
+    )))
 }
 
 /// Writes keys and config of one node.
@@ -137,6 +161,10 @@ mod tests {
     const WISH: Wish = Wish {
         validators: Some(4),
         port_base: None,
+        pace: Pace {
+            epoch_blocks: None,
+            unbonding: None,
+        },
     };
 
     #[test]
@@ -164,13 +192,20 @@ mod tests {
             validators: Some(7),
             ..WISH
         };
-        let error = prepare(&folder, other).unwrap_err();
-        assert_eq!(error.exit, Exit::Config);
-        let next = error.next.unwrap();
-        assert!(
-            next.contains("testnet up") && next.contains("testnet clean"),
-            "{next}"
-        );
+        let mut slower = WISH;
+        slower.pace.epoch_blocks = Some(1_000);
+        for other in [other, slower] {
+            let error = prepare(&folder, other).unwrap_err();
+            assert_eq!(error.exit, Exit::Config);
+            let next = error.next.unwrap();
+            assert!(
+                next.contains("testnet up") && next.contains("testnet clean"),
+                "{next}"
+            );
+        }
+        let mut same = WISH;
+        same.pace.epoch_blocks = Some(100);
+        prepare(&folder, same).unwrap();
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::{CliError, ExitContext as _, FileContext as _, Outcome};
 use crate::exit::{Exit, TABLE};
 use crate::interrupt;
+use crate::testnet::birth::Pace;
 use crate::testnet::child::Recipe;
 use crate::testnet::control;
 use crate::testnet::folder::{Folder, Plan};
@@ -26,6 +27,7 @@ Examples:
   starling testnet up -d --json        in the background; returns when block 1 is final
   starling testnet up --validators 7 --testnet big
   starling testnet up --port-base 9100
+  starling testnet up --epoch-blocks 20 --unbonding 1m   to try staking: starling stake --help
 
 The network lives in $XDG_STATE_HOME/starling/testnets/NAME. A later `up` goes on with it.";
 
@@ -39,6 +41,8 @@ pub(super) struct UpArgs {
     /// Ports: HTTP from N+1, neighbours from N+101; a free range is found if left out.
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    #[command(flatten)]
+    pace: Pace,
     /// Go on in the background.
     #[arg(short, long)]
     detach: bool,
@@ -60,6 +64,7 @@ pub(super) fn run(context: &Context, folder: &Folder, args: &UpArgs) -> Outcome 
     let wish = Wish {
         validators: args.validators,
         port_base: args.port_base,
+        pace: args.pace,
     };
     let prepared = setup::prepare(folder, wish)?;
     let (inbox, outbox) = channel();
@@ -181,6 +186,12 @@ fn spawn(folder: &Folder, args: &UpArgs) -> Outcome<Child> {
         if let Some(value) = value {
             command.args([flag, &value.to_string()]);
         }
+    }
+    if let Some(blocks) = args.pace.epoch_blocks {
+        command.args(["--epoch-blocks", &blocks.to_string()]);
+    }
+    if let Some(unbonding) = args.pace.unbonding {
+        command.args(["--unbonding", &format!("{}ms", unbonding.as_millis())]);
     }
     // A group of its own: what the terminal sends to the foreground does not reach it.
     command
