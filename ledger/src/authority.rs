@@ -110,6 +110,18 @@ impl Authority {
         }
     }
 
+    /// Returns the key that must have made each signature, in order, where there is no choice: the
+    /// one key, or all keys of a policy that asks for all. `None` where m of more keys sign.
+    pub fn signers(&self) -> Option<&[PublicKey]> {
+        match self {
+            Self::Key(key) => Some(std::slice::from_ref(key)),
+            Self::Policy(policy) if usize::from(policy.threshold) == policy.keys.len() => {
+                Some(&policy.keys)
+            }
+            Self::Policy(_) => None,
+        }
+    }
+
     /// Says whether `signatures` authorize `message`: exactly m of them, in key order, each by
     /// another key.
     ///

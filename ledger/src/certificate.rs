@@ -11,7 +11,7 @@ use bincode::{Decode, Encode};
 use crate::block::BlockHash;
 use crate::codec::{encode, refuse};
 use crate::hash::{Context, Hash};
-use crate::keys::{Signature, SignatureScheme};
+use crate::keys::{Signature, SignatureCheck, SignatureScheme};
 use crate::validators::{VALIDATORS_MAX, ValidatorSet, VotingPower};
 use crate::vote::{Height, Round, Vote, VoteType};
 
@@ -109,19 +109,41 @@ impl CommitCertificate {
                 total: validators.total_power(),
             });
         }
-        for CommitSignature {
-            validator: index,
-            signature,
-        } in &self.signatures
-        {
-            let vote = self
-                .precommit(validators, *index)
-                .ok_or(CertificateError::Order)?;
-            if !scheme.verify(&vote.validator, &vote.sign_hash(genesis).0, signature) {
-                return Err(CertificateError::Signature { index: *index });
-            }
-        }
+        self.check_signatures(scheme, genesis, validators)?;
         Ok(signed)
+    }
+
+    /// Checks the signatures, all together.
+    fn check_signatures(
+        &self,
+        scheme: &dyn SignatureScheme,
+        genesis: &Hash,
+        validators: &ValidatorSet,
+    ) -> Result<(), CertificateError> {
+        let precommit = |entry: &CommitSignature| {
+            let vote = self.precommit(validators, entry.validator);
+            let vote = vote.ok_or(CertificateError::Order)?;
+            Ok((vote.validator, vote.sign_hash(genesis)))
+        };
+        let signed = self.signatures.iter().map(precommit);
+        let signed = signed.collect::<Result<Vec<_>, CertificateError>>()?;
+        let checks = signed.iter().zip(&self.signatures);
+        let checks: Vec<_> = checks
+            .map(|((key, message), entry)| SignatureCheck {
+                key,
+                message: &message.0,
+                signature: &entry.signature,
+            })
+            .collect();
+        let verdicts = scheme.verify_each(&checks);
+        assert_eq!(verdicts.len(), checks.len(), "one verdict for each check");
+        let wrong = verdicts.iter().position(|right| !right);
+        match wrong.and_then(|index| self.signatures.get(index)) {
+            Some(entry) => Err(CertificateError::Signature {
+                index: entry.validator,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Returns the power of the named signers, without checking a signature.

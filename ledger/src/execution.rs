@@ -70,7 +70,7 @@ use crate::keys::SignatureScheme;
 use crate::merkle::list_root;
 use crate::state::StateUpdate;
 use crate::transaction::{
-    Amount, Nonce, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
+    AllVerified, Amount, Nonce, RawTransaction, TransactionId, VerifiedTransaction, WireId,
 };
 use crate::validators::ValidatorSet;
 use crate::vote::Round;
@@ -119,16 +119,17 @@ pub struct BlockFees {
 pub struct Checks<'a> {
     /// The scheme of the network.
     pub scheme: &'a dyn SignatureScheme,
-    /// Verifies a transaction of this network, or knows that it did before.
-    pub transaction: &'a TransactionCheck<'a>,
+    /// Verifies the transactions of a block of this network, or knows that it did before.
+    pub transactions: &'a TransactionsCheck<'a>,
     /// The hash of a certificate of the parent whose signatures the caller has verified itself:
     /// they are not verified again if the block carries that very one.
     pub verified_certificate: Option<Hash>,
 }
 
-/// A way to verify a transaction; a node answers it from its memo where it can.
-pub type TransactionCheck<'a> =
-    dyn Fn(&RawTransaction) -> Result<Arc<VerifiedTransaction>, TransactionError> + 'a;
+/// A way to verify transactions, all of them in their order or none. A node answers from its memo
+/// where it can.
+pub type TransactionsCheck<'a> =
+    dyn Fn(&[RawTransaction]) -> AllVerified<Arc<VerifiedTransaction>> + 'a;
 
 /// What a proposer decides about its block.
 #[derive(Clone, Debug)]
@@ -291,17 +292,17 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
     let wire_ids = block_rules::check_transactions(parent, block)?;
     block_rules::check_evidence(block, checks.scheme)?;
     block_rules::check_certificate(parent, block, checks)?;
+    let verified = (checks.transactions)(&block.transactions)
+        .map_err(|(index, error)| BlockError::Transaction { index, error })?;
+    let asked = wire_ids.iter().copied();
+    assert!(
+        verified.iter().map(|one| one.wire_id()).eq(asked),
+        "the check answers for what it was asked"
+    );
     let mut application = Application::new(parent, header.time_ms)?;
-    for (index, (raw, wire_id)) in block.transactions.iter().zip(wire_ids).enumerate() {
-        let verified =
-            (checks.transaction)(raw).map_err(|error| BlockError::Transaction { index, error })?;
-        assert_eq!(
-            verified.wire_id(),
-            wire_id,
-            "the check answers for what it was asked"
-        );
+    for (index, verified) in verified.iter().enumerate() {
         application
-            .apply(&verified)?
+            .apply(verified)?
             .map_err(|error| BlockError::Apply { index, error })?;
     }
     application.pay_fees(&header.proposer)?;

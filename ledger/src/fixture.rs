@@ -20,7 +20,9 @@ use crate::staking::Stake;
 use crate::state_key::StateKey;
 use crate::storage::{MemoryStorage, Storage};
 use crate::supply::Totals;
-use crate::transaction::{Action, Amount, Body, Nonce, Transaction, VerifiedTransaction};
+use crate::transaction::{
+    Action, Amount, Body, Nonce, RawTransaction, Transaction, VerifiedTransaction,
+};
 use crate::vote::{Round, Vote, VoteType};
 
 /// Enough for any transaction of the tests.
@@ -158,7 +160,10 @@ impl Network {
         let genesis = self.tip.genesis_hash;
         let checks = Checks {
             scheme: &Ed25519,
-            transaction: &|raw| raw.verify(&Ed25519, &genesis).map(Arc::new),
+            transactions: &|raw| {
+                let verified = RawTransaction::verify_all(raw, &Ed25519, &genesis)?;
+                Ok(verified.into_iter().map(Arc::new).collect())
+            },
             verified_certificate: None,
         };
         execute(&self.tip, block, &checks)

@@ -5,10 +5,14 @@
 //! keys of small order, under which anybody can sign anything, are refused where a key is decoded.
 //!
 //! Verification goes through [`SignatureScheme`], so that the simulator can put a cheap keyed hash
-//! in the place of Ed25519; the product knows [`Ed25519`] only.
+//! in the place of Ed25519; the product knows [`Ed25519`] only. Where many signatures arrive they
+//! are checked together ([`SignatureScheme::verify_each`]), with the same verdict for each.
 //!
 //! # Source
 //! ZIP-215; RFC 8032 for signing.
+
+mod batch;
+mod scheme;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +21,9 @@ use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use ed25519_dalek::Signer as _;
+
+pub use batch::{BATCH_MAX, LOOKS_MAX};
+pub use scheme::{Ed25519, SignatureCheck, SignatureScheme};
 
 use crate::codec::refuse;
 use crate::hash::{Context, Hash, HexError, parse_hex};
@@ -48,30 +55,12 @@ pub enum KeyError {
     Hex(#[from] HexError),
 }
 
-/// A way to check signatures.
-pub trait SignatureScheme: Send + Sync {
-    /// Says whether `signature` is `key`'s over `message`.
-    fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool;
-}
-
 /// A way to make signatures with one key.
 pub trait Signer: Send + Sync {
     /// Returns the public half.
     fn public_key(&self) -> PublicKey;
     /// Signs `message`.
     fn sign(&self, message: &[u8]) -> Signature;
-}
-
-/// Ed25519 under the ZIP-215 rule: the scheme of the product.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ed25519;
-
-impl SignatureScheme for Ed25519 {
-    fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
-        let signature = ed25519_zebra::Signature::from(signature.0);
-        ed25519_zebra::VerificationKey::try_from(key.0)
-            .is_ok_and(|key| key.verify(&signature, message).is_ok())
-    }
 }
 
 impl PublicKey {

@@ -8,6 +8,8 @@
 //! # Limits
 //! A transaction encodes to at most [`TRANSACTION_BYTES_MAX`].
 
+mod verification;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +19,9 @@ use crate::address::AccountId;
 use crate::authority::Authority;
 use crate::codec::{CodecError, decode, encode};
 use crate::hash::{Context, Hash};
-use crate::keys::{PublicKey, Signature, SignatureScheme};
+use crate::keys::{PublicKey, Signature};
+
+pub use verification::AllVerified;
 
 /// Most bytes of an encoded transaction.
 pub const TRANSACTION_BYTES_MAX: usize = 16 * 1024;
@@ -143,7 +147,9 @@ pub enum TransactionError {
     Signature,
 }
 
-/// A transaction whose form and signatures were checked. Only [`RawTransaction::verify`] makes one.
+/// A transaction whose form and signatures were checked: by [`RawTransaction::verify`] and its
+/// siblings for many at once, or before a checkpoint that stands for them
+/// ([`RawTransaction::trust`]). Nothing else makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTransaction {
     transaction: Transaction,
@@ -168,35 +174,6 @@ impl RawTransaction {
         transaction.check_form()?;
         Ok(transaction)
     }
-
-    /// Decodes the transaction and checks its signatures for the network of `genesis`: those that
-    /// authorize it, then the proofs of possession of the consensus keys it bonds.
-    ///
-    /// # Errors
-    /// [`TransactionError`] if bytes, form or signatures are wrong.
-    pub fn verify(
-        &self,
-        scheme: &dyn SignatureScheme,
-        genesis: &Hash,
-    ) -> Result<VerifiedTransaction, TransactionError> {
-        let transaction = self.decode()?;
-        let sender = transaction.sender();
-        let id = transaction.body.id(genesis, &sender);
-        if !transaction
-            .authority
-            .verify(scheme, &id.0.0, &transaction.signatures)
-        {
-            return Err(TransactionError::Signature);
-        }
-        transaction.check_possession(scheme, genesis, &sender)?;
-        Ok(VerifiedTransaction {
-            sender,
-            id,
-            wire_id: self.wire_id(),
-            raw: self.clone(),
-            transaction,
-        })
-    }
 }
 
 impl Body {
@@ -216,27 +193,6 @@ impl Transaction {
     /// Encodes it for the wire.
     pub fn to_raw(&self) -> RawTransaction {
         RawTransaction(encode(self).into())
-    }
-
-    fn check_possession(
-        &self,
-        scheme: &dyn SignatureScheme,
-        genesis: &Hash,
-        sender: &AccountId,
-    ) -> Result<(), TransactionError> {
-        let message = possession_hash(genesis, sender);
-        let proven = self.body.actions.iter().all(|action| match action {
-            Action::Bond {
-                consensus_key,
-                proof_of_possession,
-                ..
-            } => scheme.verify(consensus_key, &message.0, proof_of_possession),
-            _ => true,
-        });
-        match proven {
-            true => Ok(()),
-            false => Err(TransactionError::Possession),
-        }
     }
 
     fn check_form(&self) -> Result<(), TransactionError> {

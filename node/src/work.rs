@@ -20,11 +20,11 @@ use starling_ledger::execution::{
     execute,
 };
 use starling_ledger::hash::Hash;
-use starling_ledger::keys::SignatureScheme;
+use starling_ledger::keys::{BATCH_MAX, SignatureScheme};
 use starling_ledger::state::StateError;
 use starling_ledger::state_key::StateKey;
 use starling_ledger::transaction::{
-    RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
+    AllVerified, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
 };
 use starling_ledger::vote::{Height, Round};
 
@@ -205,7 +205,7 @@ impl Worker {
         match work {
             Work::CheckTransactions { batch, tip } => WorkResult::Transactions {
                 height: tip.height,
-                checked: batch.iter().map(|raw| self.check(raw, &tip)).collect(),
+                checked: self.check_each(&batch, &tip),
             },
             Work::BuildBlock { tip, inputs } => build_block(&tip, inputs),
             Work::ExecuteBlock {
@@ -224,33 +224,57 @@ impl Worker {
         }
     }
 
-    fn check(&self, raw: &RawTransaction, tip: &Tip) -> CheckedTransaction {
-        let check = || {
-            let verified = self.verify(raw)?;
+    fn check_each(&self, batch: &[RawTransaction], tip: &Tip) -> Vec<CheckedTransaction> {
+        let account = |verified: Arc<VerifiedTransaction>| {
             let entry = tip.state.get(&StateKey::account(&verified.sender()))?;
             let account = entry.map(|bytes| Account::from_bytes(&bytes)).transpose();
             Ok((verified, account.map_err(CheckError::Entry)?))
         };
-        CheckedTransaction {
-            wire_id: raw.wire_id(),
-            result: check(),
-        }
+        let check =
+            |raw: &RawTransaction, verified: Result<_, TransactionError>| CheckedTransaction {
+                wire_id: raw.wire_id(),
+                result: verified.map_err(CheckError::from).and_then(account),
+            };
+        let verified = self.verify_each(batch);
+        let each = batch.iter().zip(verified);
+        each.map(|(raw, verified)| check(raw, verified)).collect()
     }
 
-    fn verify(&self, raw: &RawTransaction) -> Result<Arc<VerifiedTransaction>, TransactionError> {
-        let wire_id = raw.wire_id();
-        if let Some(known) = self.memo().known.get(&wire_id) {
-            return Ok(Arc::clone(known));
-        }
-        let verified = Arc::new(raw.verify(self.scheme.as_ref(), &self.genesis)?);
+    /// Verifies each of `batch`; what is not in the memo, together.
+    fn verify_each(
+        &self,
+        batch: &[RawTransaction],
+    ) -> Vec<Result<Arc<VerifiedTransaction>, TransactionError>> {
+        let known: Vec<_> = {
+            let memo = self.memo();
+            let known = |raw: &RawTransaction| memo.known.get(&raw.wire_id()).map(Arc::clone);
+            batch.iter().map(known).collect()
+        };
+        let unknown = batch
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
+        let unknown: Vec<_> = unknown.map(|(raw, _)| raw.clone()).collect();
+        let scheme = self.scheme.as_ref();
+        let mut checked = RawTransaction::verify_each(&unknown, scheme, &self.genesis).into_iter();
         let mut memo = self.memo();
-        if memo.known.insert(wire_id, Arc::clone(&verified)).is_none() {
-            memo.order.push_back(wire_id);
-        }
-        if memo.order.len() > MEMO_MAX
-            && let Some(oldest) = memo.order.pop_front()
-        {
-            memo.known.remove(&oldest);
+        let verdict = |known: Option<_>| match known {
+            Some(known) => Ok(known),
+            None => {
+                let verified = checked.next().expect("one result for each unknown one");
+                verified.map(|verified| memo.insert(Arc::new(verified)))
+            }
+        };
+        known.into_iter().map(verdict).collect()
+    }
+
+    /// Verifies the transactions of a block, and gives up at the first that is wrong.
+    fn verify_all(&self, all: &[RawTransaction]) -> AllVerified<Arc<VerifiedTransaction>> {
+        let mut verified = Vec::with_capacity(all.len());
+        for batch in all.chunks(BATCH_MAX) {
+            for result in self.verify_each(batch) {
+                verified.push(result.map_err(|error| (verified.len(), error))?);
+            }
         }
         Ok(verified)
     }
@@ -273,7 +297,7 @@ impl Worker {
     ) -> Result<ExecutedBlock, BlockError> {
         let checks = Checks {
             scheme: self.scheme.as_ref(),
-            transaction: &|raw| self.verify(raw),
+            transactions: &|all| self.verify_all(all),
             verified_certificate,
         };
         let executed = execute(tip, &block, &checks)?;
@@ -321,6 +345,23 @@ impl Worker {
 
     fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memo {
+    /// Takes note of a verified transaction, and gives it back.
+    fn insert(&mut self, verified: Arc<VerifiedTransaction>) -> Arc<VerifiedTransaction> {
+        let wire_id = verified.wire_id();
+        let before = self.known.insert(wire_id, Arc::clone(&verified));
+        if before.is_none() {
+            self.order.push_back(wire_id);
+        }
+        if self.order.len() > MEMO_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        verified
     }
 }
 

@@ -333,7 +333,10 @@ fn a_certificate_that_the_caller_verified_is_not_verified_again() {
     let outcome = |verified_certificate| {
         let checks = Checks {
             scheme: &Nothing,
-            transaction: &|_| Err(TransactionError::Signature),
+            transactions: &|raw| {
+                raw.first()
+                    .map_or(Ok(vec![]), |_| Err((0, TransactionError::Signature)))
+            },
             verified_certificate,
         };
         execute(&network.tip, &block, &checks).map(drop)

@@ -21,7 +21,7 @@ use crate::hash::Hash;
 use crate::keys::{PublicKey, Signature, SignatureScheme};
 use crate::staking::StakeStatus;
 use crate::supply::check_supply;
-use crate::transaction::TransactionId;
+use crate::transaction::{RawTransaction, TransactionId};
 
 /// Blocks of the run, and how many transactions each is offered: 100,000 in all.
 const BLOCKS: usize = 500;
@@ -139,7 +139,10 @@ impl Run {
         let genesis = network.tip.genesis_hash;
         let checks = Checks {
             scheme: &Trusting,
-            transaction: &|raw| raw.verify(&Trusting, &genesis).map(Arc::new),
+            transactions: &|all| {
+                let verified = RawTransaction::verify_all(all, &Trusting, &genesis)?;
+                Ok(verified.into_iter().map(Arc::new).collect())
+            },
             verified_certificate: None,
         };
         let executed = execute(&network.tip, &built.block, &checks).unwrap();
