@@ -46,6 +46,7 @@ mod entry;
 mod epoch_end;
 mod error;
 mod journal;
+mod prefetch;
 mod punish;
 mod releases;
 mod stakes;
@@ -299,6 +300,7 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
         verified.iter().map(|one| one.wire_id()).eq(asked),
         "the check answers for what it was asked"
     );
+    let parent = &prefetch::prefetch(parent, &verified)?;
     let mut application = Application::new(parent, header.time_ms)?;
     for (index, verified) in verified.iter().enumerate() {
         application
