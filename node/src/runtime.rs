@@ -16,6 +16,7 @@ mod consensus_log;
 mod disk;
 mod driver;
 mod handle;
+pub mod replay;
 mod run_mark;
 mod trace;
 mod workers;

@@ -5,6 +5,8 @@
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+/// A pool of threads, under a name that other parts of the shell may use.
+pub(super) use rayon::ThreadPool;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::core::WorkId;
@@ -17,9 +19,21 @@ const BLOCK_WORK_MAX: usize = 64;
 /// Hands work to threads; results arrive at the channel given at the start.
 pub(super) struct Workers {
     worker: Arc<Worker>,
-    transactions: rayon::ThreadPool,
+    transactions: ThreadPool,
     blocks: mpsc::SyncSender<(WorkId, Work)>,
     results: UnboundedSender<(WorkId, WorkResult)>,
+}
+
+/// Starts a pool of `threads` threads that check transactions.
+///
+/// # Errors
+/// An I/O error if a thread cannot be started.
+pub(super) fn pool(threads: usize) -> std::io::Result<ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("check-{index}"))
+        .build()
+        .map_err(std::io::Error::other)
 }
 
 impl Workers {
@@ -35,11 +49,7 @@ impl Workers {
         results: UnboundedSender<(WorkId, WorkResult)>,
     ) -> std::io::Result<Self> {
         let worker = Arc::new(worker);
-        let transactions = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("check-{index}"))
-            .build()
-            .map_err(std::io::Error::other)?;
+        let transactions = pool(threads)?;
         let (blocks, queue) = mpsc::sync_channel::<(WorkId, Work)>(BLOCK_WORK_MAX);
         let (runner, done) = (Arc::clone(&worker), results.clone());
         thread::Builder::new()
