@@ -2,6 +2,7 @@
 //! on the sources.
 
 pub mod audit;
+pub mod chain_maker;
 pub mod simulator;
 pub mod testnet;
 pub mod tidy;

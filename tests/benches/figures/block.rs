@@ -1,0 +1,138 @@
+//! A block of 10,000 transfers over many random accounts, on RocksDB, through the real `execute`
+//! and `ChainStore::append`.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use starling_ledger::account::Account;
+use starling_ledger::block::{BLOCK_BYTES_MAX, Block};
+use starling_ledger::chain::ChainStore;
+use starling_ledger::codec::{decode, encode};
+use starling_ledger::execution::{Checks, execute};
+use starling_ledger::keys::Ed25519;
+use starling_ledger::state::State;
+use starling_ledger::state_key::StateKey;
+use starling_ledger::storage::{Storage, WriteBatch};
+use starling_ledger::transaction::RawTransaction;
+use starling_store::{OpenOptions, RocksStorage};
+use starling_tests::chain_maker::{ChainMaker, numbered};
+
+use crate::table::{Figure, Unit};
+
+const TRANSFERS: usize = 10_000;
+const SENDERS: u64 = 20_000;
+const BLOCKS: usize = 12;
+/// Accounts made at once.
+const CHUNK: u64 = 100_000;
+
+#[derive(Default)]
+struct Times {
+    decode: Vec<Duration>,
+    verify: Vec<Duration>,
+    execute: Vec<Duration>,
+    root: Vec<Duration>,
+    append: Vec<Duration>,
+    both: Vec<Duration>,
+}
+
+/// Prints the table for a state of so many accounts.
+pub(crate) fn run(unit: &Unit, accounts: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    let mut maker = ChainMaker::new(Arc::clone(&storage), SENDERS, accounts);
+    let start = Instant::now();
+    fill(&storage, &mut maker, accounts);
+    println!("{accounts} accounts made in {:.0?}", start.elapsed());
+    let start = Instant::now();
+    let opened = State::open(&storage).unwrap();
+    assert_eq!(opened.root(), maker.tip().state.root());
+    println!("state opened in {:.2?}", start.elapsed());
+    drop(opened);
+    let mut times = Times::default();
+    for _ in 0..BLOCKS {
+        one_block(&mut maker, &mut times);
+    }
+    println!("block of {TRANSFERS} transfers over {accounts} accounts, each transfer:");
+    let print = |name, rounds, goal| unit.print(name, Figure::of(rounds, TRANSFERS), goal);
+    print("decode, without signatures", times.decode, None);
+    print("decode and verify", times.verify, None);
+    print("root: pages and trie", times.root, None);
+    print("apply and root: execute", times.execute, None);
+    print("append: encode, write, sync", times.append, None);
+    let goal = if accounts > 1_000_000 { 1.2 } else { 0.6 };
+    print("execute and append", times.both, Some(goal));
+}
+
+/// Gives the state so many accounts.
+fn fill(storage: &Arc<dyn Storage>, maker: &mut ChainMaker, accounts: u64) {
+    let mut tip = maker.tip().clone();
+    for from in (0..accounts).step_by(usize::try_from(CHUNK).unwrap()) {
+        let made = |number: u64| {
+            let id = numbered(number);
+            let account = Account::new(&id, 1_000);
+            (StateKey::account(&id), Some(account.to_bytes()))
+        };
+        let changes: BTreeMap<_, _> = (from..accounts.min(from + CHUNK)).map(made).collect();
+        let update = tip.state.update(&changes).unwrap();
+        let mut batch = WriteBatch::new();
+        for (column, key, value) in update.writes {
+            match value {
+                Some(value) => batch.put(column, key, value),
+                None => batch.delete(column, key),
+            }
+        }
+        storage.write(batch).unwrap();
+        tip.state = update.state.settled(storage.snapshot().unwrap());
+    }
+    maker.set_tip(tip);
+}
+
+fn one_block(maker: &mut ChainMaker, times: &mut Times) {
+    let transactions = maker.transfers(TRANSFERS);
+    let genesis = maker.tip().genesis_hash;
+    let (built, certificate) = maker.build(&transactions);
+    let raw = encode(&built.block);
+    let start = Instant::now();
+    let block: Block = decode::<_, BLOCK_BYTES_MAX>(&raw).unwrap();
+    let trust = |raw: &RawTransaction| raw.trust(&genesis).map(Arc::new);
+    let verified: Vec<_> = block
+        .transactions
+        .iter()
+        .map(|raw| trust(raw).unwrap())
+        .collect();
+    times.decode.push(start.elapsed());
+    let start = Instant::now();
+    black_box(RawTransaction::verify_all(
+        &block.transactions,
+        &Ed25519,
+        &genesis,
+    ))
+    .unwrap();
+    times.verify.push(start.elapsed());
+    let once = Cell::new(verified);
+    let checks = Checks {
+        scheme: &Ed25519,
+        transactions: &|_| Ok(once.take()),
+        verified_certificate: Some(block.header.parent_certificate_hash),
+    };
+    let start = Instant::now();
+    let executed = execute(maker.tip(), &block, &checks).unwrap();
+    let execution = start.elapsed();
+    let start = Instant::now();
+    let batch = ChainStore::append_batch(&block, &executed, &certificate).unwrap();
+    maker.chain().append(batch).unwrap();
+    let appending = start.elapsed();
+    times.execute.push(execution);
+    times.append.push(appending);
+    times.both.push(execution + appending);
+    let entry = |(id, account): &(_, Account)| (StateKey::account(id), Some(account.to_bytes()));
+    let changes: BTreeMap<_, _> = executed.touched.iter().map(entry).collect();
+    let start = Instant::now();
+    black_box(maker.tip().state.update(&changes).unwrap());
+    times.root.push(start.elapsed());
+    maker.advance(&executed, &block, certificate);
+}

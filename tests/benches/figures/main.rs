@@ -1,0 +1,55 @@
+//! The figures of docs/performance.md: one table a section, each figure in microseconds and as a
+//! multiple of the *unit*, one `verify_strict` of ed25519-dalek measured in the same run.
+//!
+//!     cargo bench --profile release -p starling-tests --bench figures -- [SECTION]…
+//!
+//! Sections are `signatures`, `block`, `corner` and `replay`; without one, all. The time
+//! shown is that of the best round and, in brackets, of the middle one: on a machine that others
+//! use, the best round says what the code costs.
+//!
+//! - `STARLING_ACCOUNTS`: accounts of the state in `block`, 1,000,000 if not said. 10,000,000 take
+//!   about 8 GB of disk and 10 minutes.
+//! - `STARLING_BLOCKS`: blocks of 10,000 transfers in `replay`, 20 if not said.
+//! - `STARLING_GROUND`: keys ground into one corner in `corner`, 100,000 if not said.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a bench fails by panicking, and its figures are rounded"
+)]
+
+mod block;
+mod corner;
+mod replay;
+mod signatures;
+mod table;
+
+use table::Unit;
+
+fn main() {
+    let chosen: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let wants = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    let unit = Unit::measure();
+    if wants("signatures") {
+        signatures::run(&unit);
+    }
+    if wants("block") {
+        block::run(&unit, number("STARLING_ACCOUNTS", 1_000_000));
+    }
+    if wants("corner") {
+        corner::run(number("STARLING_GROUND", 100_000));
+    }
+    if wants("replay") {
+        replay::run(&unit, number("STARLING_BLOCKS", 20));
+    }
+}
+
+/// A number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.replace('_', "").parse().unwrap(),
+        Err(_) => default,
+    }
+}
