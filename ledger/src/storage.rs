@@ -85,7 +85,7 @@ pub trait View: Send + Sync {
 
 /// A storage: reads, atomic synced writes, snapshots.
 ///
-/// Shared between the threads of a node. There is one writer; reads go on while it writes.
+/// Shared between the threads of a node. Writes take turns; reads go on meanwhile.
 pub trait Storage: View {
     /// Applies `batch` as a whole and returns when it is on the disk.
     ///
@@ -99,6 +99,23 @@ pub trait Storage: View {
     /// # Errors
     /// Where the engine cannot take a snapshot.
     fn snapshot(&self) -> Result<Arc<dyn View>, StorageError>;
+
+    /// Gives the disk back what entries took that were deleted between `from` and `to` (without
+    /// `to`, up to the end). Nothing that is read changes. It may take long; reads and writes go
+    /// on meanwhile.
+    ///
+    /// An engine that keeps nothing of what was deleted has nothing to do.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    fn reclaim(
+        &self,
+        _column: Column,
+        _from: &[u8],
+        _to: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        Ok(())
+    }
 }
 
 /// Returns the first key after all keys that begin with `prefix`: the `to` of a scan over a prefix.

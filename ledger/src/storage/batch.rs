@@ -21,6 +21,15 @@ pub enum WriteOperation {
         /// The key.
         key: Vec<u8>,
     },
+    /// Removes every key with `from <= key < to`; nothing happens where there is none.
+    DeleteRange {
+        /// Where.
+        column: Column,
+        /// The first key that goes.
+        from: Vec<u8>,
+        /// The first key that stays.
+        to: Vec<u8>,
+    },
 }
 
 /// Changes that become true together, in their order: of two changes of one key the later one
@@ -56,10 +65,44 @@ impl WriteBatch {
         self.operations.push(WriteOperation::Delete { column, key });
     }
 
+    /// Removes every key with `from <= key < to`, however many there are.
+    pub fn delete_range(
+        &mut self,
+        column: Column,
+        from: impl Into<Vec<u8>>,
+        to: impl Into<Vec<u8>>,
+    ) {
+        let (from, to) = (from.into(), to.into());
+        self.size_bytes = self
+            .size_bytes
+            .saturating_add(from.len())
+            .saturating_add(to.len());
+        self.operations
+            .push(WriteOperation::DeleteRange { column, from, to });
+    }
+
     /// Appends the changes of `other` after those of this batch.
     pub fn append(&mut self, other: Self) {
         self.size_bytes = self.size_bytes.saturating_add(other.size_bytes);
         self.operations.extend(other.operations);
+    }
+
+    /// Leaves out all changes of a column.
+    pub fn leave_out(&mut self, column: Column) {
+        let changes = std::mem::take(self).operations;
+        for change in changes {
+            match change {
+                WriteOperation::Put { column: of, .. }
+                | WriteOperation::Delete { column: of, .. }
+                | WriteOperation::DeleteRange { column: of, .. }
+                    if of == column => {}
+                WriteOperation::Put { column, key, value } => self.put(column, key, value),
+                WriteOperation::Delete { column, key } => self.delete(column, key),
+                WriteOperation::DeleteRange { column, from, to } => {
+                    self.delete_range(column, from, to);
+                }
+            }
+        }
     }
 
     /// The changes in their order.

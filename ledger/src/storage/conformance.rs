@@ -21,6 +21,7 @@ pub fn run(storage: &dyn Storage) {
     reads_what_was_written(storage);
     columns_are_apart(storage);
     the_later_of_two_changes_stands(storage);
+    ranges_are_deleted_in_the_order_of_changes(storage);
     scans_are_ordered_and_bounded(storage);
     snapshots_do_not_change(storage);
     agrees_with_a_model(storage);
@@ -114,6 +115,33 @@ fn the_later_of_two_changes_stands(storage: &dyn Storage) {
     let entries = storage.scan(Column::State, b"", None, 9).expect(WHY);
     let expected = [b"delete, put", &b"put, put"[..]].map(|key| (key.to_vec(), b"2".to_vec()));
     assert_eq!(entries, expected);
+}
+
+fn ranges_are_deleted_in_the_order_of_changes(storage: &dyn Storage) {
+    clear(storage);
+    for key in [&b"a"[..], b"b", b"bb", b"c", b"d"] {
+        put(storage, Column::Body, key, b"old");
+        put(storage, Column::Header, key, b"old");
+    }
+    let before = storage.snapshot().expect(WHY);
+    let mut batch = WriteBatch::new();
+    batch.put(Column::Body, b"bbb", b"goes with the range");
+    batch.delete_range(Column::Body, b"b", b"d");
+    batch.put(Column::Body, b"c", b"new");
+    batch.delete_range(Column::Body, b"x", b"x");
+    batch.delete_range(Column::Body, b"d", b"a");
+    storage.write(batch).expect(WHY);
+    let left = |view: &dyn View, column| keys(view.scan(column, b"", None, 9).expect(WHY));
+    assert_eq!(left(storage, Column::Body), [b"a", b"c", b"d"]);
+    assert_eq!(get(storage, Column::Body, b"c"), Some(b"new".to_vec()));
+    assert_eq!(get(storage, Column::Body, b"bb"), None);
+    assert_eq!(left(storage, Column::Header).len(), 5);
+    assert_eq!(left(before.as_ref(), Column::Body).len(), 5);
+    for to in [None, Some(&b"c"[..])] {
+        storage.reclaim(Column::Body, b"", to).expect(WHY);
+        assert_eq!(left(storage, Column::Body), [b"a", b"c", b"d"]);
+        assert_eq!(left(before.as_ref(), Column::Body).len(), 5);
+    }
 }
 
 fn scans_are_ordered_and_bounded(storage: &dyn Storage) {

@@ -72,6 +72,17 @@ pub enum StorageError {
         /// The newest version this software knows.
         known: u32,
     },
+    /// The data was written by a version before the first release.
+    #[error(
+        "the database has schema {found}, from before the first release; this version reads \
+         {oldest} and later: move the folder away and start with an empty one"
+    )]
+    OldSchema {
+        /// The version that was found.
+        found: u32,
+        /// The oldest version this software reads.
+        oldest: u32,
+    },
     /// There is nothing to read: nobody began a ledger in the folder.
     #[error("there is no ledger in {folder}")]
     Missing {
@@ -108,9 +119,10 @@ impl StorageError {
             Self::NoSpace { .. } => StorageFault::DiskFull,
             Self::Corrupt { .. } => StorageFault::CorruptData,
             Self::Locked { .. } => StorageFault::FolderLocked,
-            Self::Schema { .. } | Self::Missing { .. } | Self::ReadOnly => {
-                StorageFault::Configuration
-            }
+            Self::Schema { .. }
+            | Self::OldSchema { .. }
+            | Self::Missing { .. }
+            | Self::ReadOnly => StorageFault::Configuration,
         }
     }
 

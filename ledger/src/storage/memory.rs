@@ -184,17 +184,37 @@ impl Engine {
         self.versions.begin();
         let mut undo = Vec::with_capacity(batch.len());
         for operation in batch.into_operations() {
-            let (column, key, value) = match operation {
-                WriteOperation::Put { column, key, value } => (column, key, Some(value)),
-                WriteOperation::Delete { column, key } => (column, key, None),
-            };
-            if !self.damaged.is_empty() {
-                self.damaged.remove(&(column, key.clone()));
+            match operation {
+                WriteOperation::Put { column, key, value } => {
+                    self.set(column, key, Some(value), &mut undo);
+                }
+                WriteOperation::Delete { column, key } => self.set(column, key, None, &mut undo),
+                WriteOperation::DeleteRange { column, from, to } => {
+                    for key in self.keys(column, &from, &to) {
+                        self.set(column, key, None, &mut undo);
+                    }
+                }
             }
-            let before = self.versions.set(column, key.clone(), value);
-            undo.push((column, key, before));
         }
         undo
+    }
+
+    /// Sets or removes one value, and notes what was there.
+    fn set(&mut self, column: Column, key: Vec<u8>, value: Option<Vec<u8>>, undo: &mut Undo) {
+        if !self.damaged.is_empty() {
+            self.damaged.remove(&(column, key.clone()));
+        }
+        let before = self.versions.set(column, key.clone(), value);
+        undo.push((column, key, before));
+    }
+
+    /// The keys of a range, as they are now.
+    fn keys(&self, column: Column, from: &[u8], to: &[u8]) -> Vec<Vec<u8>> {
+        let Some(range) = range(from, Some(to)) else {
+            return Vec::new();
+        };
+        let entries = self.versions.range(u64::MAX, column, range);
+        entries.map(|(key, _)| key.to_vec()).collect()
     }
 
     fn check(&self, column: Column, key: &[u8]) -> Result<(), StorageError> {

@@ -5,6 +5,7 @@
 //! | name | what |
 //! |---|---|
 //! | `rocksdb/` | the data, one column family per [`Column`](starling_ledger::storage::Column) |
+//! | `rocksdb.old/` | for a moment, while another ledger takes the place of this one |
 //! | `owner.lock` | who uses the folder; a lock of the system, so it ends with the process |
 //! | `reserve` | a few MiB that are given back when the disk is full, to stop in good order |
 //!
@@ -19,12 +20,17 @@
 //! - The data comes into being under another name and is renamed when it is complete: a crash while
 //!   a folder is made leaves either no ledger or an empty one.
 
+mod checkpoint;
 mod error;
+mod folder;
 mod lock;
 mod options;
 mod reader;
 mod reserve;
 mod rocks;
+mod stats;
+mod swap;
 
 pub use options::OpenOptions;
 pub use rocks::{RocksStorage, WRITE_BYTES_MAX};
+pub use stats::ColumnStats;

@@ -12,9 +12,6 @@ const MIB: usize = 1 << 20;
 /// second. Our choice.
 const WAL_BYTES_MAX: u64 = 64 * MIB as u64;
 
-/// All tables in memory together, in bytes. Our choice: two or three blocks of 10,000 transfers.
-const MEMTABLES_BYTES_MAX: usize = 64 * MIB;
-
 /// RocksDB's own log: files, and bytes of each. Our choice: enough to see what happened last.
 const INFO_LOG_FILES_MAX: usize = 3;
 const INFO_LOG_BYTES_MAX: usize = MIB;
@@ -31,6 +28,9 @@ pub struct OpenOptions {
     /// Blocks of tables kept in memory, in bytes, filters and indexes included. Default 64 MiB,
     /// with which the state was measured (design, "State").
     pub cache_bytes: usize,
+    /// All tables in memory together, in bytes. Default 64 MiB: two or three blocks of 10,000
+    /// transfers.
+    pub memtables_bytes_max: usize,
     /// Files held open. Default 256: a laptop that runs seven nodes has about a thousand each to
     /// give, and sockets need theirs.
     pub open_files_max: i32,
@@ -44,6 +44,7 @@ impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 64 * MIB,
+            memtables_bytes_max: 64 * MIB,
             open_files_max: 256,
             background_jobs_max: 2,
             reserve_bytes: 8 * MIB as u64,
@@ -60,7 +61,7 @@ pub(crate) fn database(options: &OpenOptions) -> Options {
     database.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     database.set_track_and_verify_wals_in_manifest(true);
     database.set_max_total_wal_size(WAL_BYTES_MAX);
-    database.set_db_write_buffer_size(MEMTABLES_BYTES_MAX);
+    database.set_db_write_buffer_size(options.memtables_bytes_max);
     database.set_max_open_files(options.open_files_max);
     database.set_max_background_jobs(options.background_jobs_max);
     database.set_max_manifest_file_size(MANIFEST_BYTES_MAX);

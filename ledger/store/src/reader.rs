@@ -210,4 +210,12 @@ macro_rules! impl_view {
 }
 pub(crate) use impl_view;
 
+impl Reader<'_> {
+    const fn reader(&self) -> &Self {
+        self
+    }
+}
+
+impl_view!(Reader<'_>);
+
 impl_view!(RocksSnapshot);

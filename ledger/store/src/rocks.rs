@@ -1,24 +1,21 @@
 //! The storage of the product: opening, writing, sizes.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rocksdb::{DB, WriteOptions, properties};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, DB, WriteOptions};
+use starling_ledger::storage::schema::{self, Schema};
 use starling_ledger::storage::{
     Column, Entry, Storage, StorageError, StorageOperation, View, WriteBatch, WriteOperation,
-    schema,
 };
 
-use crate::error::{from_io, from_open, from_rocks, is_locked};
-use crate::lock::{FolderLock, locked};
-use crate::options::{self, OpenOptions};
+use crate::error::from_rocks;
+use crate::folder;
+use crate::lock::FolderLock;
+use crate::options::OpenOptions;
 use crate::reader::{Database, Reader, RocksSnapshot, impl_view};
 use crate::reserve::Reserve;
-
-/// The data inside a folder, and the name it has while it is made.
-const DATA: &str = "rocksdb";
-const UNFINISHED: &str = "rocksdb.new";
+use crate::swap;
 
 /// The most bytes of keys and values one batch may have. RocksDB ends at 4 GiB and keeps a batch in
 /// memory three times; a block at its limits, with its state, is under 64 MiB.
@@ -45,21 +42,32 @@ impl RocksStorage {
     ///
     /// # Errors
     /// [`StorageError::Locked`] where the folder is in use, [`StorageError::Schema`] where a newer
-    /// version wrote it, [`StorageError::Corrupt`] where it is damaged, and errors of the disk.
+    /// version wrote it, [`StorageError::OldSchema`] where it is from before the first release,
+    /// [`StorageError::Corrupt`] where it is damaged, and errors of the disk.
     pub fn open(folder: &Path, options: &OpenOptions) -> Result<Self, StorageError> {
-        fs::create_dir_all(folder).map_err(|error| opening(&error, folder))?;
+        Self::open_as(folder, options, &schema::CURRENT)
+    }
+
+    /// Opens the ledger in `folder` as a software would whose schema is another.
+    pub(crate) fn open_as(
+        folder: &Path,
+        options: &OpenOptions,
+        schema: &Schema<'_>,
+    ) -> Result<Self, StorageError> {
+        folder::make(folder)?;
         let lock = FolderLock::acquire(folder)?;
+        swap::take_back(folder)?;
+        let found = folder::accept(folder, options, schema)?;
         let reserve = Reserve::hold(folder, options.reserve_bytes)?;
-        let data = folder.join(DATA);
-        if data.exists() {
-            expect_log(&data)?;
-            refuse_newer_schema(&data, options)?;
-        } else {
-            create(folder, &reserve, options)?;
+        if found.is_none() {
+            folder::create(folder, options, |database| {
+                schema.prepare(&Self::writable(database, reserve.clone()))
+            })?;
         }
-        let db = open_data(&data, options)?;
+        let found = found.unwrap_or_else(|| schema.newest());
+        let db = folder::open(folder, options, schema.missing_in(found))?;
         let storage = Self::writable(Database::new(db, Some(lock)), reserve);
-        schema::prepare(&storage)?;
+        schema.prepare(&storage)?;
         Ok(storage)
     }
 
@@ -71,42 +79,38 @@ impl RocksStorage {
     /// As [`RocksStorage::open`]; an older schema is refused too, and [`StorageError::Missing`]
     /// where there is no ledger.
     pub fn open_read_only(folder: &Path, options: &OpenOptions) -> Result<Self, StorageError> {
-        let data = folder.join(DATA);
-        if !data.is_dir() {
-            return Err(StorageError::Missing {
-                folder: folder.display().to_string(),
-            });
-        }
-        let database = options::database(options);
-        let columns = options::columns(options);
-        let db = DB::open_cf_descriptors_read_only(&database, &data, columns, false)
-            .map_err(|error| from_open(error, &data))?;
+        Self::read_only(folder, options, None)
+    }
+
+    /// Opens the ledger in `folder` for reading, and keeps others from writing meanwhile.
+    ///
+    /// # Errors
+    /// As [`RocksStorage::open_read_only`], and [`StorageError::Locked`] where a node runs on it.
+    pub fn open_locked(folder: &Path, options: &OpenOptions) -> Result<Self, StorageError> {
+        folder::expect(folder)?;
+        let lock = FolderLock::acquire(folder)?;
+        Self::read_only(folder, options, Some(lock))
+    }
+
+    fn read_only(
+        folder: &Path,
+        options: &OpenOptions,
+        lock: Option<FolderLock>,
+    ) -> Result<Self, StorageError> {
+        let db = folder::open_read_only(folder, options)?;
         let storage = Self {
-            database: Database::new(db, None),
+            database: Database::new(db, lock),
             writer: None,
         };
         match schema::version(&storage)? {
             Some(schema::SCHEMA_VERSION) => Ok(storage),
-            found => Err(foreign_schema(found)),
+            found => Err(folder::foreign_schema(found, &schema::CURRENT)),
         }
     }
 
-    /// The bytes each column takes, on the disk and in memory, about.
-    ///
-    /// # Errors
-    /// Where RocksDB does not tell.
-    pub fn sizes(&self) -> Result<Vec<(Column, u64)>, StorageError> {
-        let size = |column| {
-            let family = Database::family(&self.database.db, column);
-            let read = |name| {
-                let value = self.database.db.property_int_value_cf(family, name);
-                value.map_err(|error| from_rocks(error, StorageOperation::Read, Some(column)))
-            };
-            let disk = read(properties::LIVE_SST_FILES_SIZE)?.unwrap_or(0);
-            let memory = read(properties::CUR_SIZE_ALL_MEM_TABLES)?.unwrap_or(0);
-            Ok((column, disk.saturating_add(memory)))
-        };
-        Column::ALL.into_iter().map(size).collect()
+    /// Returns the open database.
+    pub(crate) fn database(&self) -> &DB {
+        &self.database.db
     }
 
     fn writable(database: Arc<Database>, reserve: Reserve) -> Self {
@@ -150,6 +154,11 @@ impl RocksStorage {
                 WriteOperation::Delete { column, key } => {
                     changes.delete_cf(families[*column as usize], key);
                 }
+                // RocksDB takes a range that ends before it begins for a mistake.
+                WriteOperation::DeleteRange { from, to, .. } if from >= to => {}
+                WriteOperation::DeleteRange { column, from, to } => {
+                    changes.delete_range_cf(families[*column as usize], from, to);
+                }
             }
         }
         let mut synced = WriteOptions::default();
@@ -163,7 +172,7 @@ impl RocksStorage {
         let count = self
             .database
             .db
-            .property_int_value(properties::BACKGROUND_ERRORS);
+            .property_int_value(rocksdb::properties::BACKGROUND_ERRORS);
         let count = count.map_err(|error| from_rocks(error, StorageOperation::Write, None))?;
         Ok(count.unwrap_or(0) > 0)
     }
@@ -195,6 +204,34 @@ impl Storage for RocksStorage {
     fn snapshot(&self) -> Result<Arc<dyn View>, StorageError> {
         Ok(Arc::new(RocksSnapshot::take(Arc::clone(&self.database))))
     }
+
+    fn reclaim(&self, column: Column, from: &[u8], to: Option<&[u8]>) -> Result<(), StorageError> {
+        let writer = self.writer.as_ref().ok_or(StorageError::ReadOnly)?;
+        if let Some(error) = &lock(writer).failed {
+            return Err(error.clone());
+        }
+        let mut compaction = CompactOptions::default();
+        // Writes go on while it runs.
+        compaction.set_exclusive_manual_compaction(false);
+        // Also the tables at the bottom, where most of what was deleted lies.
+        compaction.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
+        let family = Database::family(&self.database.db, column);
+        let from = (!from.is_empty()).then_some(from);
+        self.database
+            .db
+            .compact_range_cf_opt(family, from, to, &compaction);
+        // It returns nothing: what went wrong is counted.
+        let mut writer = lock(writer);
+        if let Some(error) = &writer.failed {
+            return Err(error.clone());
+        }
+        if self.has_background_error()? {
+            let error = writer.background_error();
+            writer.stop(&error);
+            return Err(error);
+        }
+        Ok(())
+    }
 }
 
 impl Writer {
@@ -202,7 +239,7 @@ impl Writer {
     fn background_error(&self) -> StorageError {
         let unknown = || StorageError::Io {
             operation: StorageOperation::Write,
-            reason: format!("a table could not be written; see {DATA}/LOG"),
+            reason: format!("a table could not be written; see {}/LOG", folder::DATA),
         };
         self.reserve.probe_disk().err().unwrap_or_else(unknown)
     }
@@ -220,88 +257,77 @@ fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
     writer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn opening(error: &std::io::Error, path: &Path) -> StorageError {
-    from_io(error, StorageOperation::Open, path)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Opens data that is there. Nothing is created: a missing file is damage.
-fn open_data(data: &Path, options: &OpenOptions) -> Result<DB, StorageError> {
-    let database = options::database(options);
-    DB::open_cf_descriptors(&database, data, options::columns(options)).map_err(|error| {
-        if is_locked(&error) {
-            locked(data.parent().unwrap_or(data), None)
-        } else {
-            from_open(error, data)
-        }
-    })
-}
-
-/// Checks that the log of writes is there. RocksDB makes the next log before it removes the last
-/// one, so there always is one; where it was taken away RocksDB would start from an older state.
-fn expect_log(data: &Path) -> Result<(), StorageError> {
-    let failed = |error| opening(&error, data);
-    for entry in fs::read_dir(data).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        if file.extension().is_some_and(|extension| extension == "log") {
-            return Ok(());
+    /// A software whose step from version 2 needs a column that version 2 did not have.
+    fn later(step: &[schema::Migration]) -> Schema<'_> {
+        Schema {
+            oldest: 2,
+            steps: step,
+            added: &[(Column::Peer, 3)],
         }
     }
-    let reason = format!("the log of writes, {}/*.log, is missing", data.display());
-    Err(StorageError::Corrupt {
-        column: None,
-        reason,
-    })
-}
 
-/// Makes an empty ledger aside and gives it its name when it is complete.
-fn create(folder: &Path, reserve: &Reserve, options: &OpenOptions) -> Result<(), StorageError> {
-    let (data, unfinished) = (folder.join(DATA), folder.join(UNFINISHED));
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(|error| opening(&error, &unfinished))?;
+    fn move_to_peer(storage: &dyn Storage) -> Result<WriteBatch, StorageError> {
+        let mut batch = WriteBatch::new();
+        for (key, value) in storage.scan(Column::State, b"", None, usize::MAX)? {
+            batch.put(Column::Peer, key, value);
+        }
+        Ok(batch)
     }
-    let mut database = options::database(options);
-    database.create_if_missing(true);
-    database.create_missing_column_families(true);
-    let db = DB::open_cf_descriptors(&database, &unfinished, options::columns(options))
-        .map_err(|error| from_open(error, &data))?;
-    let database = Database::new(db, None);
-    schema::prepare(&RocksStorage::writable(database, reserve.clone()))?;
-    fs::rename(&unfinished, &data).map_err(|error| opening(&error, &data))?;
-    sync_folder(folder)
-}
 
-/// Makes a new name in a folder survive a power loss.
-fn sync_folder(folder: &Path) -> Result<(), StorageError> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| opening(&error, folder))
-}
-
-/// Looks at the schema without changing anything: a newer version may have columns this one cannot
-/// even open.
-fn refuse_newer_schema(data: &Path, options: &OpenOptions) -> Result<(), StorageError> {
-    let opened = |error| from_open(error, data);
-    let database = options::database(options);
-    let meta = Column::Meta.name();
-    let db = DB::open_cf_for_read_only(&database, data, [meta], false).map_err(opened)?;
-    let view = RocksStorage {
-        database: Database::new(db, None),
-        writer: None,
-    };
-    match schema::version(&view)? {
-        Some(version) if version <= schema::SCHEMA_VERSION => Ok(()),
-        found => Err(foreign_schema(found)),
+    /// A folder of version 2 without that column, as such a software would have left it.
+    fn old_folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let options = OpenOptions::default();
+        let storage = RocksStorage::open(folder.path(), &options).unwrap();
+        let mut batch = WriteBatch::new();
+        batch.put(Column::State, b"key", b"value");
+        batch.put(Column::Meta, schema::SCHEMA_KEY, 2u32.to_le_bytes());
+        storage.write(batch).unwrap();
+        drop(storage);
+        let mut db = folder::open(folder.path(), &options, std::iter::empty()).unwrap();
+        db.drop_cf(Column::Peer.name()).unwrap();
+        drop(db);
+        folder
     }
-}
 
-/// The error for a schema this version does not read. A ledger gets its schema before its name, so
-/// one without is damaged.
-fn foreign_schema(found: Option<u32>) -> StorageError {
-    found.map_or_else(
-        || StorageError::corrupt(Column::Meta, "the schema version is missing"),
-        |found| StorageError::Schema {
-            found,
-            known: schema::SCHEMA_VERSION,
-        },
-    )
+    #[test]
+    fn a_step_finds_the_column_that_it_adds() {
+        let folder = old_folder();
+        let options = OpenOptions::default();
+        for _ in 0..2 {
+            let storage = RocksStorage::open_as(folder.path(), &options, &later(&[move_to_peer]));
+            let storage = storage.unwrap();
+            assert_eq!(storage.get(Column::Peer, b"key"), Ok(Some(b"value".into())));
+            assert_eq!(schema::version(&storage), Ok(Some(3)));
+        }
+    }
+
+    #[test]
+    fn a_step_that_failed_runs_again_at_the_next_start() {
+        let folder = old_folder();
+        let options = OpenOptions::default();
+        let failing: schema::Migration = |_| Err(StorageError::ReadOnly);
+        let refused = RocksStorage::open_as(folder.path(), &options, &later(&[failing]));
+        assert_eq!(refused.err(), Some(StorageError::ReadOnly));
+        let storage = RocksStorage::open_as(folder.path(), &options, &later(&[move_to_peer]));
+        let storage = storage.unwrap();
+        assert_eq!(storage.get(Column::Peer, b"key"), Ok(Some(b"value".into())));
+    }
+
+    #[test]
+    fn a_column_that_has_to_be_there_is_damage_where_it_is_not() {
+        let folder = old_folder();
+        let options = OpenOptions::default();
+        let current = Schema {
+            oldest: 2,
+            steps: &[],
+            added: &[],
+        };
+        let error = RocksStorage::open_as(folder.path(), &options, &current).err();
+        assert!(error.unwrap().is_corrupt());
+    }
 }
