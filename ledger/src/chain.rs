@@ -13,9 +13,10 @@
 //! | certificate | height | the certificate seen for this block |
 //! | validators | hash of the set | the set |
 //! | transaction index | transaction id | height, position |
-//! | account history | account, nonce | transaction id |
+//! | account history | account, nonce | transaction id, history after it: optional |
 //! | meta | `genesis` | genesis |
 //! | meta | `tip` | height, block hash |
+//! | meta | `history` | how far the optional index is |
 //! | meta | `first` | lowest height whose block is kept; absent where all are |
 //!
 //! Heights and nonces in keys are eight bytes, big-endian, so that scans run in their order.
@@ -29,14 +30,22 @@
 //! - Every set of validators that signed a block, or signs the next, is kept by its hash: the one
 //!   of the genesis, and each that a header names as next for the first time.
 
+mod check;
 mod error;
+mod history;
 mod layout;
+mod prune;
 mod reader;
+mod rebuild;
 
 use std::sync::Arc;
 
+pub use check::{Check, CheckError, CheckReport, Depth};
 pub use error::ChainError;
+pub use history::{HISTORY_PAGE_MAX, HistoryEntry, HistoryIndex, HistoryPage};
+pub use prune::{Pruned, Pruner, STEP_BLOCKS_MAX, keep_blocks_min};
 pub use reader::{ChainReader, StoredTransaction};
+pub use rebuild::{Rebuild, Rebuilt};
 
 use crate::block::{Block, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;
@@ -54,13 +63,27 @@ use crate::vote::Height;
 pub struct ChainStore {
     storage: Arc<dyn Storage>,
     reader: ChainReader,
+    /// Whether the index of histories is wanted.
+    history: bool,
 }
 
 impl ChainStore {
     /// Takes a storage, fresh or used.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         let reader = ChainReader::new(Arc::clone(&storage) as _);
-        Self { storage, reader }
+        Self {
+            storage,
+            reader,
+            history: true,
+        }
+    }
+
+    /// Keeps the index of histories, or does not; it is kept if nothing is said. For a chain that
+    /// has begun, [`ChainStore::settle_history`] makes it so.
+    #[must_use]
+    pub const fn with_history(mut self, history: bool) -> Self {
+        self.history = history;
+        self
     }
 
     /// Returns the readers, over what the storage holds at each call.
@@ -96,6 +119,9 @@ impl ChainStore {
         let validators = genesis.validator_set()?;
         put_validators(&mut batch, &validators);
         batch.put(Column::Meta, layout::GENESIS, encode(genesis));
+        if self.history {
+            history::put_state(&mut batch, HistoryIndex::Complete);
+        }
         put_tip(&mut batch, 0, BlockHash(genesis.hash()));
         Ok(self.storage.write(batch)?)
     }
@@ -175,15 +201,14 @@ impl ChainStore {
         for (index, one) in (0u32..).zip(&executed.transactions) {
             let place = layout::Place { height, index };
             batch.put(Column::TransactionIndex, one.id.0.0, encode(&place));
-            let key = layout::history(&one.sender, one.nonce);
-            batch.put(Column::AccountHistory, key, one.id.0.0);
+            history::put_link(&mut batch, (&one.sender, one.nonce), one.id, one.history);
         }
         put_tip(&mut batch, height, hash);
         Ok(batch)
     }
 
-    /// Notes in `batch` that no block below `first` is kept: for whoever removes them in that batch,
-    /// or begins a ledger above block 1.
+    /// Notes in `batch` that no block below `first` is kept: for whoever removes them in that
+    /// batch, or begins a ledger above block 1.
     pub fn put_first(batch: &mut WriteBatch, first: Height) {
         batch.put(Column::Meta, layout::FIRST, encode(&first));
     }
@@ -218,11 +243,15 @@ impl ChainStore {
         Ok(self.storage.write(batch)?)
     }
 
-    /// Writes a batch of [`ChainStore::append_batch`]; it is on the disk when this returns.
+    /// Writes a batch of [`ChainStore::append_batch`], without the index of histories where it is
+    /// not kept; it is on the disk when this returns.
     ///
     /// # Errors
     /// [`ChainError::Storage`].
-    pub fn append(&self, batch: WriteBatch) -> Result<(), ChainError> {
+    pub fn append(&self, mut batch: WriteBatch) -> Result<(), ChainError> {
+        if !self.history {
+            batch.leave_out(Column::AccountHistory);
+        }
         Ok(self.storage.write(batch)?)
     }
 

@@ -104,6 +104,8 @@ pub struct AppliedTransaction {
     pub sender: AccountId,
     /// The sender's running number.
     pub nonce: Nonce,
+    /// The sender's history after it.
+    pub history: Hash,
 }
 
 /// Where the fees of a block went, base units.

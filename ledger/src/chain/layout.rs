@@ -17,6 +17,11 @@ pub(super) const TIP: &[u8] = b"tip";
 /// The key of the lowest height whose block is kept; absent where all are.
 pub(super) const FIRST: &[u8] = b"first";
 
+/// The key of how far the index of histories is.
+pub(super) const HISTORY: &[u8] = b"history";
+
+/// Most bytes of an entry of a history: an id, and a hash that may be missing.
+pub(super) const LINK_BYTES_MAX: usize = 32 + 1 + 32;
 /// Most bytes of a stored genesis: the largest list of accounts, and all else.
 pub(super) const GENESIS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most bytes of a stored header: 16 fields of fixed width, under 400 bytes.
@@ -50,6 +55,11 @@ pub(super) const fn number(value: u64) -> [u8; 8] {
 /// The key of the header at a height.
 pub(super) fn header(height: Height) -> Vec<u8> {
     [&[BY_HEIGHT], number(height).as_slice()].concat()
+}
+
+/// The number that a key ends with.
+pub(super) fn number_in(key: &[u8]) -> Option<u64> {
+    key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The key of the height of a block.

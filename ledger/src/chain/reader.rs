@@ -6,7 +6,6 @@ use bincode::Decode;
 
 use super::layout::{self, BlockBody, Place};
 use super::{ChainError, corrupt};
-use crate::address::AccountId;
 use crate::block::{BLOCK_BYTES_MAX, Block, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;
 use crate::codec::decode;
@@ -14,7 +13,7 @@ use crate::genesis::Genesis;
 use crate::hash::Hash;
 use crate::merkle::{ListProof, prove};
 use crate::storage::{Column, View};
-use crate::transaction::{Nonce, RawTransaction, TransactionId};
+use crate::transaction::{RawTransaction, TransactionId};
 use crate::validators::{VALIDATOR_SET_BYTES_MAX, ValidatorSet};
 use crate::vote::Height;
 
@@ -24,7 +23,7 @@ use crate::vote::Height;
 /// there and not what was written.
 #[derive(Clone)]
 pub struct ChainReader {
-    view: Arc<dyn View>,
+    pub(super) view: Arc<dyn View>,
 }
 
 /// A final transaction, with the proof that its block holds it.
@@ -143,11 +142,7 @@ impl ChainReader {
     pub fn raw_block(&self, height: Height) -> Result<Option<Vec<u8>>, ChainError> {
         let header = self.view.get(Column::Header, &layout::header(height))?;
         let body = self.view.get(Column::Body, &layout::number(height))?;
-        // A ledger that began with a snapshot has the header of its first tip, and no body.
-        if body.is_none() && self.is_pruned(height)? {
-            return Ok(None);
-        }
-        join(Column::Body, header, body)
+        self.join((height, Column::Body), header, body)
     }
 
     /// Returns the block at `height`.
@@ -176,7 +171,7 @@ impl ChainReader {
         let certificate = self
             .view
             .get(Column::Certificate, &layout::number(height))?;
-        join(Column::Certificate, block, certificate)
+        self.join((height, Column::Certificate), block, certificate)
     }
 
     /// Returns a final transaction.
@@ -209,17 +204,13 @@ impl ChainReader {
         }))
     }
 
-    /// Returns the id of the transaction that `account` made with `nonce`.
+    /// Returns height and position of a final transaction, without reading its block.
     ///
     /// # Errors
     /// [`ChainError::Storage`].
-    pub fn transaction_of(
-        &self,
-        account: &AccountId,
-        nonce: Nonce,
-    ) -> Result<Option<TransactionId>, ChainError> {
-        let key = layout::history(account, nonce);
-        self.value::<_, 32>(Column::AccountHistory, &key)
+    pub fn place(&self, id: &TransactionId) -> Result<Option<(Height, u32)>, ChainError> {
+        let place = self.value::<Place, 64>(Column::TransactionIndex, &id.0.0)?;
+        Ok(place.map(|Place { height, index }| (height, index)))
     }
 
     /// Returns the header at `height`, having checked that it is of this network, signed by the
@@ -251,11 +242,27 @@ impl ChainReader {
         Ok(header)
     }
 
-    fn body(&self, height: Height) -> Result<Option<BlockBody>, ChainError> {
+    pub(super) fn body(&self, height: Height) -> Result<Option<BlockBody>, ChainError> {
         self.value::<_, BLOCK_BYTES_MAX>(Column::Body, &layout::number(height))
     }
 
-    fn value<T: Decode<()>, const LIMIT: usize>(
+    /// Joins two parts of a block that are stored together, and are only both there or both not.
+    /// The exception is what a pruned block leaves.
+    fn join(
+        &self,
+        (height, column): (Height, Column),
+        first: Option<Vec<u8>>,
+        second: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, ChainError> {
+        match (first, second) {
+            (Some(first), Some(second)) => Ok(Some([first, second].concat())),
+            (None, None) => Ok(None),
+            _ if self.is_pruned(height)? => Ok(None),
+            _ => Err(corrupt(column, "a block is incomplete")),
+        }
+    }
+
+    pub(super) fn value<T: Decode<()>, const LIMIT: usize>(
         &self,
         column: Column,
         key: &[u8],
@@ -265,18 +272,5 @@ impl ChainReader {
             .map(|bytes| decode::<_, LIMIT>(&bytes))
             .transpose()
             .map_err(|error| corrupt(column, &error.to_string()))
-    }
-}
-
-/// Joins two parts that are stored together.
-fn join(
-    column: Column,
-    first: Option<Vec<u8>>,
-    second: Option<Vec<u8>>,
-) -> Result<Option<Vec<u8>>, ChainError> {
-    match (first, second) {
-        (Some(first), Some(second)) => Ok(Some([first, second].concat())),
-        (None, None) => Ok(None),
-        _ => Err(corrupt(column, "a block is incomplete")),
     }
 }

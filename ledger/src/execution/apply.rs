@@ -88,11 +88,13 @@ impl<'a> Application<'a> {
         match self.run(transaction) {
             Ok(fees) => {
                 self.fees = fees;
+                let account: Option<Account> = self.journal.get(transaction.sender())?;
                 self.applied.push(AppliedTransaction {
                     id: transaction.id(),
                     wire_id: transaction.wire_id(),
                     sender: transaction.sender(),
                     nonce: transaction.body().nonce,
+                    history: account.map_or(Hash::ZERO, |account| account.history),
                 });
                 Ok(Ok(()))
             }
