@@ -43,6 +43,8 @@ pub struct Counters {
     pub ranges_delivered: u64,
     /// Ranges that did not come in time.
     pub ranges_stalled: u64,
+    /// Ranges that the peer asked no longer keeps.
+    pub ranges_pruned: u64,
     /// Ranges given to peers.
     pub ranges_served: u64,
 }

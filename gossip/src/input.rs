@@ -137,6 +137,15 @@ pub enum Input {
         /// Encodings of final blocks, without gaps; what is above the limit is left out.
         blocks: Vec<Arc<[u8]>>,
     },
+    /// Answers `ServeBlocks` where the node no longer keeps the first block asked for.
+    ServePruned {
+        /// Who asked.
+        peer: PeerId,
+        /// The first height asked for.
+        from: Height,
+        /// The lowest height that is kept.
+        first: Height,
+    },
     /// The node found a peer to misbehave.
     Penalize {
         /// Who.

@@ -172,6 +172,29 @@ impl Sync {
         Ok(())
     }
 
+    /// Takes a peer's word that it no longer keeps a range it was asked for. Nobody is to blame: it
+    /// is asked for what it keeps, and others for the rest.
+    pub(crate) fn on_pruned(
+        &mut self,
+        now: Instant,
+        (link, from): (LinkId, Height),
+        first: Height,
+        counters: &mut Counters,
+    ) -> Result<(), PeerFault> {
+        let asked = self.requests.get(&from);
+        if asked.is_none_or(|request| request.link != link) {
+            return Err(PeerFault::UnaskedRange);
+        }
+        self.requests.remove(&from);
+        self.claims.answered(link);
+        if first <= from {
+            return self.claims.strike(now, link);
+        }
+        counters.ranges_pruned += 1;
+        self.claims.pruned(link, first);
+        Ok(())
+    }
+
     /// Takes the node's verdict on a range.
     pub(crate) fn on_checked(
         &mut self,
@@ -272,7 +295,7 @@ impl Sync {
         if self.applying.is_some() {
             return;
         }
-        let next = self.ours.saturating_add(1);
+        let next = self.next();
         let Some(Delivered { link, blocks }) = self.delivered.remove(&next) else {
             return;
         };
@@ -293,7 +316,7 @@ impl Sync {
 
     /// Asks for ranges as long as we are behind and there is room.
     fn fetch(&mut self, now: Instant, out: &mut Outbox, counters: &mut Counters) {
-        let reach = self.claims.reach(now);
+        let reach = self.claims.reach(now, self.next());
         let gap = reach.saturating_sub(self.ours);
         let since = match gap {
             0 => None,
@@ -330,7 +353,7 @@ impl Sync {
     /// Tells the node when it falls behind and when it has caught up; peers on probation do not
     /// count.
     fn tell_node(&mut self, now: Instant, out: &mut Outbox) {
-        let best = self.claims.best(now);
+        let best = self.claims.best(now, self.next());
         let is_behind = self.is_fetching && best > self.ours;
         match (std::mem::replace(&mut self.is_behind, is_behind), is_behind) {
             (false, true) => out.push(Action::Behind { best }),
@@ -398,7 +421,7 @@ impl Sync {
 
     /// Returns the highest height that a reliable peer claims, or ours.
     pub(crate) fn best_height(&self, now: Instant) -> Height {
-        self.claims.best(now).max(self.ours)
+        self.claims.best(now, self.next()).max(self.ours)
     }
 
     /// Returns the height a peer claims.
@@ -408,5 +431,10 @@ impl Sync {
 
     pub(crate) const fn ours(&self) -> Height {
         self.ours
+    }
+
+    /// The height that is needed first.
+    const fn next(&self) -> Height {
+        self.ours.saturating_add(1)
     }
 }

@@ -349,6 +349,14 @@ fn sync_lane() {
         "0506",
     ];
     assert_eq!(blocks.encode(), bytes(&expected));
+    let pruned = SyncFrame::Pruned {
+        from: HEIGHT,
+        first: 0x0102,
+    };
+    assert_eq!(
+        pruned.encode(),
+        bytes(&["03000000", HEIGHT_BYTES, "0201000000000000"])
+    );
 }
 
 #[test]

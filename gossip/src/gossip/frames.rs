@@ -163,6 +163,10 @@ impl Gossip {
                 self.sync
                     .on_blocks(now, (link, from), blocks.0, &mut self.counters)?;
             }
+            Some(SyncFrame::Pruned { from, first }) => {
+                self.sync
+                    .on_pruned(now, (link, from), first, &mut self.counters)?;
+            }
             None => {}
         }
         Ok(())

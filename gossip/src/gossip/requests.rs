@@ -8,7 +8,7 @@ use crate::action::Outbox;
 use crate::input::Input;
 use crate::lane::Lane;
 use crate::link::LinkId;
-use crate::message::{BlockFrame, ConsensusFrame, ConsensusMessage};
+use crate::message::{BlockFrame, ConsensusFrame, ConsensusMessage, SyncFrame};
 use crate::peer_id::PeerId;
 use crate::sync::serve_frame;
 use crate::time::Instant;
@@ -71,6 +71,10 @@ impl Gossip {
             Input::Serve { peer, from, blocks } => {
                 self.counters.ranges_served += 1;
                 (peer, Lane::Sync, serve_frame(from, blocks))
+            }
+            Input::ServePruned { peer, from, first } => {
+                let frame = SyncFrame::Pruned { from, first };
+                (peer, Lane::Sync, frame.encode())
             }
             _ => return,
         };

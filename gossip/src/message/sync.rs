@@ -42,6 +42,13 @@ pub enum SyncFrame {
         /// The encodings, without gaps.
         blocks: RawBlocks,
     },
+    /// The sender no longer keeps the blocks that were asked for.
+    Pruned {
+        /// The first height that was asked for.
+        from: Height,
+        /// The lowest height it keeps, above `from`.
+        first: Height,
+    },
 }
 
 /// Encodings of consecutive final blocks, at most [`MAX_RANGE_BLOCKS`]; not looked at here.
@@ -65,7 +72,7 @@ impl SyncFrame {
     /// [`FrameError`] if a known kind breaks its rules.
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
         match kind_of(bytes)? {
-            0 | 1 => known::<Self, MAX_STATUS_BYTES>(bytes),
+            0 | 1 | 3 => known::<Self, MAX_STATUS_BYTES>(bytes),
             2 => known::<Self, MAX_SYNC_FRAME_BYTES>(bytes),
             _ => Ok(None),
         }

@@ -22,6 +22,8 @@ const MAX_STRIKES: u32 = 4;
 struct Claim {
     peer: PeerId,
     height: Height,
+    /// The lowest block it keeps, as far as it said.
+    first: Height,
     asked: u32,
     strikes: u32,
     distrusted_until: Option<Instant>,
@@ -32,6 +34,11 @@ struct Claim {
 pub(super) struct Claims(BTreeMap<LinkId, Claim>);
 
 impl Claim {
+    /// Says whether it claims to have the block at `height`.
+    const fn has(&self, height: Height) -> bool {
+        self.first <= height && height <= self.height
+    }
+
     fn is_trusted(&self, now: Instant) -> bool {
         self.distrusted_until.is_none_or(|until| until <= now)
     }
@@ -46,6 +53,7 @@ impl Claims {
         let claim = Claim {
             peer,
             height,
+            first: 1,
             asked: 0,
             strikes: 0,
             distrusted_until: None,
@@ -66,6 +74,13 @@ impl Claims {
     pub(super) fn asked(&mut self, link: LinkId) {
         if let Some(claim) = self.0.get_mut(&link) {
             claim.asked += 1;
+        }
+    }
+
+    /// The peer no longer keeps what is below `first`. It is not asked for that again.
+    pub(super) fn pruned(&mut self, link: LinkId, first: Height) {
+        if let Some(claim) = self.0.get_mut(&link) {
+            claim.first = claim.first.max(first);
         }
     }
 
@@ -109,16 +124,19 @@ impl Claims {
         random: &mut Random,
     ) -> Option<(LinkId, Height)> {
         let able = self.0.iter().filter(|(_, claim)| {
-            claim.height >= height && claim.asked < MAX_REQUESTS_PER_PEER && claim.is_trusted(now)
+            claim.has(height) && claim.asked < MAX_REQUESTS_PER_PEER && claim.is_trusted(now)
         });
         let ranked =
             able.map(|(link, it)| ((it.strikes, it.asked, random.next()), *link, it.height));
         ranked.min().map(|(_, link, height)| (link, height))
     }
 
-    /// Returns the highest height that a peer claims who delivered what it was last asked for.
-    pub(super) fn best(&self, now: Instant) -> Height {
-        let reliable = |claim: &&Claim| claim.strikes == 0 && claim.is_trusted(now);
+    /// Returns the highest height that a peer claims who delivered what it was last asked for, and
+    /// has the block at `next` if it has any that is higher: what cannot be asked for cannot be
+    /// found out to be a lie.
+    pub(super) fn best(&self, now: Instant, next: Height) -> Height {
+        let reliable =
+            |claim: &&Claim| claim.strikes == 0 && claim.first <= next && claim.is_trusted(now);
         self.0
             .values()
             .filter(reliable)
@@ -127,9 +145,11 @@ impl Claims {
             .unwrap_or(0)
     }
 
-    /// Returns the highest height that can be asked for: those on probation get their chance.
-    pub(super) fn reach(&self, now: Instant) -> Height {
-        let trusted = self.0.values().filter(|claim| claim.is_trusted(now));
+    /// Returns the highest height that can be asked for, from `next` on: those on probation get
+    /// their chance.
+    pub(super) fn reach(&self, now: Instant, next: Height) -> Height {
+        let able = |claim: &&Claim| claim.first <= next && claim.is_trusted(now);
+        let trusted = self.0.values().filter(able);
         trusted.map(|claim| claim.height).max().unwrap_or(0)
     }
 

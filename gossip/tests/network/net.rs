@@ -33,6 +33,10 @@ pub(crate) enum Manner {
     StallsRanges,
     /// Answers requests for ranges with junk.
     LiesRanges,
+    /// Says that it keeps what it is asked for, and does not give it.
+    LiesPruned,
+    /// Keeps blocks from this height on.
+    KeepsFrom(u64),
 }
 
 /// A node: the machine, and what the rest of the node was told.
@@ -388,6 +392,17 @@ impl Net {
         let heights = from..from + u64::from(count);
         let blocks = match self.nodes[node].manner {
             Manner::StallsRanges => return,
+            Manner::KeepsFrom(first) if from < first => {
+                let answer = Input::ServePruned { peer, from, first };
+                self.plan(self.now + CHECK_TIME, Event::Input(node, answer));
+                return;
+            }
+            Manner::LiesPruned => {
+                let first = from;
+                let answer = Input::ServePruned { peer, from, first };
+                self.plan(self.now + CHECK_TIME, Event::Input(node, answer));
+                return;
+            }
             Manner::LiesRanges => heights.map(|_| block(u64::MAX)).collect(),
             _ => heights.map(block).collect(),
         };

@@ -78,6 +78,49 @@ fn false_heights_do_not_stop_it() {
 }
 
 #[test]
+fn what_one_peer_no_longer_keeps_comes_from_another() {
+    let mut net = behind(3, 500);
+    net.nodes[1].manner = Manner::KeepsFrom(400);
+    net.nodes[2].manner = Manner::KeepsFrom(490);
+    net.run_for(10 * SECOND);
+    assert_eq!(net.nodes[0].height, 500);
+    assert_eq!(net.peers(0), [1, 2, 3].into(), "nobody is at fault");
+    assert!(net.nodes[0].gossip.counters().ranges_pruned > 0);
+    assert_eq!(net.nodes[0].gossip.counters().ranges_stalled, 0);
+}
+
+#[test]
+fn a_height_whose_blocks_nobody_keeps_counts_for_nothing() {
+    let mut net = behind(2, 500);
+    net.nodes[1].manner = Manner::KeepsFrom(400);
+    net.nodes[2].manner = Manner::KeepsFrom(u64::MAX);
+    net.run_for(20 * SECOND);
+    assert_eq!(net.nodes[0].height, 0);
+    assert!(!net.nodes[0].gossip.is_syncing());
+    assert_eq!(net.nodes[0].gossip.best_height(net.now), 0);
+    assert_eq!(net.peers(0), [1, 2].into(), "nobody is at fault");
+    let asked = net.nodes[0].gossip.counters().ranges_asked;
+    net.run_for(60 * SECOND);
+    let again = net.nodes[0].gossip.counters().ranges_asked;
+    assert_eq!(again, asked, "what is not kept is not asked for again");
+}
+
+#[test]
+fn a_peer_that_says_pruned_of_what_it_keeps_delivers_nothing() {
+    let mut net = behind(2, 300);
+    net.nodes[1].manner = Manner::LiesPruned;
+    net.run_for(20 * SECOND);
+    assert_eq!(net.nodes[0].height, 300);
+    net.set_height(2, 300);
+    net.set_height(1, 1 << 40);
+    net.run_for(200 * SECOND);
+    assert!(
+        !net.peers(0).contains(&1),
+        "it is let go like one that stalls"
+    );
+}
+
+#[test]
 fn one_block_behind_is_left_to_agreement_at_first() {
     let mut net = Net::new(&[vec![], vec![0]]);
     net.run_for(SECOND);
