@@ -14,10 +14,12 @@ use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 
 /// The keys of a config file.
-pub(crate) const KEYS: [&str; 8] = [
+pub(crate) const KEYS: [&str; 10] = [
     "data_dir",
     "genesis",
+    "history_index",
     "http",
+    "keep_blocks",
     "listen",
     "log",
     "node_key",
@@ -51,6 +53,10 @@ pub(crate) struct NodeConfig {
     pub(crate) node_key: Option<PathBuf>,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `starling_node=debug`.
     pub(crate) log: Option<String>,
+    /// How many of the last blocks to keep; all if nothing is said.
+    pub(crate) keep_blocks: Option<u64>,
+    /// Whether to keep the index of each account's own transactions; it is kept if nothing is said.
+    pub(crate) history_index: Option<bool>,
 }
 
 impl NodeConfig {
@@ -91,6 +97,8 @@ impl NodeConfig {
             validator_key: stronger.validator_key.or(self.validator_key),
             node_key: stronger.node_key.or(self.node_key),
             log: stronger.log.or(self.log),
+            keep_blocks: stronger.keep_blocks.or(self.keep_blocks),
+            history_index: stronger.history_index.or(self.history_index),
         }
     }
 
@@ -155,7 +163,13 @@ mod tests {
 
     #[test]
     fn wrong_values_and_no_toml_are_errors() {
-        for text in ["listen = 5", "listen = \"nowhere\"", "peers = \"a\"", "= 1"] {
+        for text in [
+            "listen = 5",
+            "keep_blocks = -1",
+            "listen = \"nowhere\"",
+            "peers = \"a\"",
+            "= 1",
+        ] {
             assert_eq!(
                 NodeConfig::parse(text).unwrap_err().exit,
                 Exit::Config,
@@ -166,8 +180,9 @@ mod tests {
 
     #[test]
     fn every_known_key_is_accepted() {
-        let text = "data_dir = \"d\"\ngenesis = \"g\"\nhttp = \"127.0.0.1:2\"\n\
-                    listen = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
+        let text = "data_dir = \"d\"\ngenesis = \"g\"\n\
+                    history_index = false\nhttp = \"127.0.0.1:2\"\n\
+                    keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
                     peers = [\"127.0.0.1:3\"]\nvalidator_key = \"v\"\n";
         NodeConfig::parse(text).unwrap();
         assert_eq!(text.lines().count(), KEYS.len());

@@ -21,6 +21,10 @@ pub(crate) fn of(error: &RuntimeError) -> CliError {
         RuntimeError::Http { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
             port(error.to_string(), "--http")
         }
+        RuntimeError::KeepBlocks { min, .. } => CliError::new(Exit::Config, error.to_string())
+            .next(format!(
+                "set keep_blocks to {min} or more, or leave it out to keep all"
+            )),
         RuntimeError::Halted(reason) => halted(reason),
         _ => CliError::new(Exit::Io, error.to_string()),
     }
@@ -36,12 +40,18 @@ pub(crate) fn storage(error: &StorageError) -> CliError {
             .next("move the folder away and start with an empty one: it is fetched again"),
         StorageError::Locked { .. } => CliError::new(Exit::Locked, message)
             .next("stop the other node, or name another --data-dir"),
-        StorageError::Schema { .. } => CliError::new(Exit::Config, message),
+        StorageError::Schema { .. } | StorageError::OldSchema { .. } => {
+            CliError::new(Exit::Config, message)
+        }
+        StorageError::Missing { .. } => {
+            CliError::new(Exit::Config, message).next("name the folder of a node with --data-dir")
+        }
         _ => CliError::new(Exit::Io, message),
     }
 }
 
-fn chain(error: &ChainError) -> CliError {
+/// Explains an error of the chain.
+pub(crate) fn chain(error: &ChainError) -> CliError {
     let message = error.to_string();
     match error {
         ChainError::Storage(error) | ChainError::State(StateError::Storage(error)) => {
@@ -56,7 +66,8 @@ fn chain(error: &ChainError) -> CliError {
     }
 }
 
-fn log(error: &LogError) -> CliError {
+/// Explains an error of consensus log and sign guard.
+pub(crate) fn log(error: &LogError) -> CliError {
     let message = error.to_string();
     match error {
         LogError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {

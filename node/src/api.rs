@@ -7,6 +7,7 @@ mod chain;
 mod event;
 mod evidence;
 mod hex;
+mod history;
 mod light;
 mod names;
 mod peers;
@@ -21,6 +22,7 @@ pub use chain::{
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
 pub use evidence::{EvidencePiece, EvidenceReply};
 pub use hex::{hex, unhex};
+pub use history::{AccountHistoryReply, HistoryEntryReply};
 pub use light::{
     HistoryReply, LightHeaderReply, LightHeadersReply, LightStepsReply, LightValidatorsReply,
 };

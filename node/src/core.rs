@@ -175,6 +175,9 @@ impl Core {
             Input::BlocksRead { peer, from, blocks } => {
                 self.tell_gossip(starling_gossip::Input::Serve { peer, from, blocks });
             }
+            Input::BlocksPruned { peer, from, first } => {
+                self.tell_gossip(starling_gossip::Input::ServePruned { peer, from, first });
+            }
             Input::Request { id, request } => self.request(id, request),
         }
         self.wake();

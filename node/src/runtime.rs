@@ -13,9 +13,11 @@
 
 mod clock;
 mod consensus_log;
+mod control;
 mod disk;
 mod driver;
 mod handle;
+mod pruning;
 pub mod replay;
 mod run_mark;
 mod trace;
@@ -29,7 +31,8 @@ use std::sync::Arc;
 use starling_gossip::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
-use starling_ledger::chain::{ChainError, ChainStore};
+use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, keep_blocks_min};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::{Ed25519, SecretKey, Signer};
@@ -42,13 +45,15 @@ use crate::mempool::Limits;
 use crate::work::Worker;
 
 pub use clock::wall_ms;
-pub use consensus_log::LogError;
+pub use consensus_log::{LogError, SignGuard};
+pub use control::{Checkpoint, ask};
 pub use handle::{About, NodeHandle, NumberedEvent, Unavailable};
 
 use clock::Clock;
-use consensus_log::LogFiles;
+use consensus_log::{LogFiles, RecoveredFiles};
 use disk::Disk;
 use driver::{Driver, Inboxes};
+use pruning::Pruning;
 use run_mark::RunMark;
 use workers::Workers;
 
@@ -76,6 +81,12 @@ pub struct RuntimeConfig {
     pub http: SocketAddr,
     /// Peers to dial, with their ids where known.
     pub peers: Vec<ConfiguredPeer>,
+    /// How many of the last blocks to keep; `None` keeps all.
+    pub keep_blocks: Option<u64>,
+    /// Whether to keep the index of each account's own transactions.
+    pub history_index: bool,
+    /// Copies the open store, for backups; `None` where the store cannot be copied.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Why a node stopped, or did not start.
@@ -88,6 +99,14 @@ pub enum RuntimeError {
     /// The consensus log or sign guard cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Fewer blocks would be kept than a network needs of its nodes.
+    #[error("keep_blocks is {found}; a node of this network keeps at least {min} blocks")]
+    KeepBlocks {
+        /// What was asked for.
+        found: u64,
+        /// The fewest that a node keeps.
+        min: u64,
+    },
     /// The port for peers cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -134,8 +153,7 @@ async fn start(
     ready: impl FnOnce(&NodeHandle),
 ) -> Result<(), RuntimeError> {
     let clock = Clock::start();
-    let chain = Arc::new(ChainStore::new(Arc::clone(&config.storage)));
-    chain.init_genesis(&config.genesis)?;
+    let chain = open_chain(&config)?;
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
@@ -149,6 +167,7 @@ async fn start(
         config.listen,
     ))?;
     let mark = RunMark::set(&config.data_dir)?;
+    hear_operator(&config, &chain);
     let about = About {
         listen: transport.address(),
         validator_key: key,
@@ -156,26 +175,16 @@ async fn start(
     };
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
     let http = serve_http(config.http, &handle)?;
-    let scheme = Arc::new(Ed25519);
-    let worker = Worker::new(scheme.clone(), tip.genesis_hash);
-    let core_config = CoreConfig {
-        gossip: gossip_config(&config, &tip, &transport)?,
-        signer: config
-            .validator_key
-            .map(|key| Arc::new(key) as Arc<dyn Signer>),
-        scheme,
-        sign_at_once: config.sign_at_once,
-        mempool: Limits::default(),
-        recovered: recovered.consensus,
-        bodies: recovered.bodies,
-        certificate,
-    };
+    let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
+    let core_config = core_config(&config, (&tip, certificate), &transport, recovered)?;
+    let start = |keep_blocks| Pruning::start(&chain, keep_blocks, disked.clone());
+    let pruning = config.keep_blocks.map(start).transpose()?.transpose()?;
     let mut actions = Vec::new();
     let core = Core::new(clock.now(), tip, core_config, &mut actions);
     let driver = Driver {
         core,
         clock,
-        disk: Disk::start(&chain, config.storage, disked)?,
+        disk: Disk::start(&chain, config.storage, pruning, disked)?,
         workers: Workers::start(worker, CHECK_THREADS, worked)?,
         log: files.start(logged)?,
         transport,
@@ -196,6 +205,69 @@ async fn start(
     http.stop();
     result?;
     mark.clear()?;
+    Ok(())
+}
+
+/// Begins the chain, or opens it as the config wants it.
+fn open_chain(config: &RuntimeConfig) -> Result<Arc<ChainStore>, RuntimeError> {
+    let chain = ChainStore::new(Arc::clone(&config.storage)).with_history(config.history_index);
+    chain.init_genesis(&config.genesis)?;
+    check_keep_blocks(config)?;
+    settle_history(&chain)?;
+    Ok(Arc::new(chain))
+}
+
+/// Opens the control socket. A node without one is worse for its operator, not for the network.
+fn hear_operator(config: &RuntimeConfig, chain: &Arc<ChainStore>) {
+    let Some(checkpoint) = config.checkpoint.clone() else {
+        return;
+    };
+    if let Err(error) = control::start(&config.data_dir, chain, checkpoint) {
+        tracing::warn!(%error, "no control socket: backups are not possible");
+    }
+}
+
+/// Puts together what the core begins with.
+fn core_config(
+    config: &RuntimeConfig,
+    (tip, certificate): (&Tip, Option<CommitCertificate>),
+    transport: &Transport,
+    recovered: RecoveredFiles,
+) -> Result<CoreConfig, RuntimeError> {
+    let signer = config.validator_key.clone();
+    Ok(CoreConfig {
+        gossip: gossip_config(config, tip, transport)?,
+        signer: signer.map(|key| Arc::new(key) as Arc<dyn Signer>),
+        scheme: Arc::new(Ed25519),
+        sign_at_once: config.sign_at_once,
+        mempool: Limits::default(),
+        recovered: recovered.consensus,
+        bodies: recovered.bodies,
+        certificate,
+    })
+}
+
+/// Refuses to keep fewer blocks than a network needs of its nodes.
+fn check_keep_blocks(config: &RuntimeConfig) -> Result<(), RuntimeError> {
+    let min = keep_blocks_min(&config.genesis.parameters);
+    match config.keep_blocks {
+        Some(found) if found < min => Err(RuntimeError::KeepBlocks { found, min }),
+        _ => Ok(()),
+    }
+}
+
+/// Builds or drops the index of histories, where the node was told otherwise before. Nothing else
+/// runs yet, so nothing is appended meanwhile.
+fn settle_history(chain: &ChainStore) -> Result<(), ChainError> {
+    while let Some(state) = chain.settle_history()? {
+        match state {
+            HistoryIndex::Building { next } => {
+                tracing::info!(next, "building the index of histories");
+            }
+            HistoryIndex::Complete => tracing::info!("the index of histories is complete"),
+            _ => tracing::info!("the index of histories was dropped"),
+        }
+    }
     Ok(())
 }
 

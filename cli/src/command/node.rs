@@ -34,8 +34,10 @@ Examples:
       --listen 127.0.0.1:7305 --http 127.0.0.1:7405
 
 One peer's address is enough to join. Flags win over the environment (STARLING_LISTEN,
-STARLING_HTTP, STARLING_LOG, STARLING_DATA_DIR), and that over the config file. Keys of the file:
-data_dir, genesis, listen, http, peers, validator_key, node_key, log; paths are relative to it.";
+STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX,
+STARLING_DATA_DIR), and that over the config file. Keys of the file:
+data_dir, genesis, listen, http, peers, validator_key, node_key, log, keep_blocks,
+history_index; paths are relative to it.";
 
 /// One line per block: the agreement engine's own remarks begin at debug.
 const DEFAULT_LOG: &str = "info,arc_malachitebft_core_consensus=warn";
@@ -81,6 +83,18 @@ struct RunArgs {
     /// What to log: error, warn, info, debug, or a filter such as `starling_node=debug`.
     #[arg(long, value_name = "FILTER", env = "STARLING_LOG", hide_env = true)]
     log: Option<String>,
+    /// How many of the last blocks to keep [default: all].
+    #[arg(long, value_name = "N", env = "STARLING_KEEP_BLOCKS", hide_env = true)]
+    keep_blocks: Option<u64>,
+    /// Whether to keep an index of each account's transactions, for `account history` [default:
+    /// true].
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "STARLING_HISTORY_INDEX",
+        hide_env = true
+    )]
+    history_index: Option<bool>,
     /// Sign at once, although this folder remembers no signature: you vouch that no other copy of
     /// this validator runs or has run since.
     #[arg(long)]
@@ -123,6 +137,8 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
         validator_key: args.validator_key.clone(),
         node_key: args.node_key.clone(),
         log: args.log.clone(),
+        keep_blocks: args.keep_blocks,
+        history_index: args.history_index,
     }))
 }
 
@@ -146,6 +162,10 @@ fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
     folders::create_private(&data_dir)?;
     let storage = RocksStorage::open(&data_dir.join("ledger"), &OpenOptions::default());
     let storage = storage.map_err(|error| node_exit::storage(&error))?;
+    let storage = Arc::new(storage);
+    let open = Arc::downgrade(&storage);
+    let checkpoint: runtime::Checkpoint =
+        Arc::new(move |folder| open.upgrade().map(|storage| storage.checkpoint(folder)));
     let node_key = node_key(config.node_key.as_deref(), &data_dir)?;
     info!(
         network = genesis.name,
@@ -157,13 +177,16 @@ fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
     Ok(RuntimeConfig {
         data_dir,
         genesis,
-        storage: Arc::new(storage),
+        storage,
         node_key,
         validator_key,
         sign_at_once,
         listen,
         http,
         peers,
+        keep_blocks: config.keep_blocks,
+        history_index: config.history_index.unwrap_or(true),
+        checkpoint: Some(checkpoint),
     })
 }
 

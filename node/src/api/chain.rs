@@ -29,6 +29,10 @@ pub struct TransactionReply {
     pub certificate: Option<String>,
     /// The proof of inclusion, encoded.
     pub proof: Option<String>,
+    /// Of an unknown one, on a node that does not keep all blocks: the first block that it keeps.
+    /// The transaction may be in one below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_kept: Option<u64>,
 }
 
 /// The answer to `submit`.

@@ -68,6 +68,15 @@ pub enum Input {
         /// Encodings of final blocks, in order.
         blocks: Vec<Arc<[u8]>>,
     },
+    /// What a neighbour asked for is no longer kept.
+    BlocksPruned {
+        /// Who asked for it.
+        peer: PeerId,
+        /// Height of the first block asked for.
+        from: Height,
+        /// The lowest height that is kept.
+        first: Height,
+    },
     /// The HTTP side asks.
     Request {
         /// To be named in the answer.

@@ -49,6 +49,11 @@ impl RpcError {
         Self::new(PARAMETERS, "not_found", message)
     }
 
+    /// What was asked for was here once.
+    pub(super) fn pruned(message: impl Display) -> Self {
+        Self::new(PARAMETERS, "pruned", message)
+    }
+
     pub(super) fn unavailable(message: impl Display) -> Self {
         Self::new(UNAVAILABLE, "unavailable", message)
     }
@@ -67,6 +72,7 @@ impl RpcError {
     pub(super) fn status(&self) -> StatusCode {
         match (self.code, self.word) {
             (METHOD, _) | (_, "not_found") => StatusCode::NOT_FOUND,
+            (_, "pruned") => StatusCode::GONE,
             (INTERNAL, _) => StatusCode::INTERNAL_SERVER_ERROR,
             (UNAVAILABLE, _) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,

@@ -2,6 +2,7 @@
 
 mod chain;
 mod evidence;
+mod history;
 mod light;
 mod node;
 mod stake;
@@ -85,6 +86,25 @@ pub(super) const METHODS: &[Method] = &[
         parameters: &[required("address", "The account's address.")],
         reads: true,
         call: |site, parameters| Box::pin(state::account(site, parameters)),
+    },
+    Method {
+        name: "account_history",
+        about: "An account's own transactions, the newest page first, proven by the account.",
+        parameters: &[
+            required("address", "The account's address."),
+            optional(
+                "before",
+                Kind::Integer,
+                "Only those with a nonce below; by default the newest are told.",
+            ),
+            optional(
+                "limit",
+                Kind::Integer,
+                "How many, at most 100; 20 by default.",
+            ),
+        ],
+        reads: true,
+        call: |site, parameters| Box::pin(history::account_history(site, parameters)),
     },
     Method {
         name: "record",

@@ -6,5 +6,6 @@ mod chain;
 mod client;
 mod events;
 mod health;
+mod history;
 mod light;
 mod node;

@@ -74,6 +74,56 @@ impl LogError {
     }
 }
 
+/// What the folder of a stopped node says about the key it votes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignGuard {
+    /// No validator ran here.
+    NoValidator,
+    /// The guard is there.
+    Held {
+        /// Whose it is.
+        key: PublicKey,
+        /// The latest height it has signed something of.
+        height: Height,
+    },
+    /// A validator ran here, and its guard is gone.
+    Lost,
+}
+
+impl SignGuard {
+    /// Looks into the folder of a stopped node; changes nothing.
+    ///
+    /// # Errors
+    /// [`LogError`] if a file cannot be read, or the guard is damaged.
+    pub fn of(folder: &Path) -> Result<Self, LogError> {
+        let (guard, log) = (folder.join(GUARD_NAME), folder.join(LOG_NAME));
+        let bytes = read_if_there(&guard)?;
+        if bytes.is_empty() {
+            // What a full node watches stays out of its log, so whoever has one has voted.
+            return Ok(match read_if_there(&log)?.is_empty() {
+                true => Self::NoValidator,
+                false => Self::Lost,
+            });
+        }
+        let (state, _) = guard::decode(&bytes).map_err(|source| LogError::Guard {
+            path: guard,
+            source,
+        })?;
+        let (key, height) = (state.key(), state.height());
+        Ok(Self::Held { key, height })
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Vec<u8>, LogError> {
+    match std::fs::read(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(LogError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+        read => Ok(read.unwrap_or_default()),
+    }
+}
+
 /// What a finished write reports.
 pub(super) type Logged = Result<PersistId, LogError>;
 

@@ -10,6 +10,7 @@ use starling_ledger::storage::{Storage, View};
 use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::pruning::Pruning;
 use crate::work::ExecutedBlock;
 
 /// Most commits that wait. A fetched range has at most 64 blocks, and the core waits for it to
@@ -38,6 +39,15 @@ pub(super) enum DiskResult {
         /// Encodings of final blocks.
         blocks: Vec<Arc<[u8]>>,
     },
+    /// What a neighbour asked for is no longer kept.
+    Pruned {
+        /// Who asked.
+        peer: PeerId,
+        /// Height of the first block asked for.
+        from: Height,
+        /// The lowest height that is kept.
+        first: Height,
+    },
     /// The store failed; nothing is acknowledged after this.
     Failed(ChainError),
 }
@@ -49,13 +59,14 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Starts the threads.
+    /// Starts the threads; `pruning` hears of each block.
     ///
     /// # Errors
     /// An I/O error if a thread cannot be started.
     pub(super) fn start(
         chain: &Arc<ChainStore>,
         storage: Arc<dyn Storage>,
+        pruning: Option<Pruning>,
         results: UnboundedSender<DiskResult>,
     ) -> std::io::Result<Self> {
         let (commits, queue) =
@@ -65,6 +76,9 @@ impl Disk {
             for (block, certificate) in queue {
                 let result = commit(&writer, storage.as_ref(), &block, &certificate);
                 let failed = result.is_err();
+                if let Some(pruning) = pruning.as_ref().filter(|_| !failed) {
+                    pruning.appended();
+                }
                 if done
                     .send(result.unwrap_or_else(DiskResult::Failed))
                     .is_err()
@@ -78,10 +92,8 @@ impl Disk {
         let reader = Arc::clone(chain);
         thread::Builder::new().name("serve".into()).spawn(move || {
             for (peer, from, count) in queue {
-                let result = match read(&reader, from, count) {
-                    Ok(blocks) => DiskResult::Read { peer, from, blocks },
-                    Err(error) => DiskResult::Failed(error),
-                };
+                let result = read(&reader, (peer, from), count);
+                let result = result.unwrap_or_else(DiskResult::Failed);
                 if results.send(result).is_err() {
                     return;
                 }
@@ -116,11 +128,21 @@ fn commit(
     })
 }
 
-fn read(chain: &ChainStore, from: Height, count: u32) -> Result<Vec<Arc<[u8]>>, ChainError> {
+fn read(
+    chain: &ChainStore,
+    (peer, from): (PeerId, Height),
+    count: u32,
+) -> Result<DiskResult, ChainError> {
+    // One view, so that no block is removed between the two questions.
+    let reader = chain.snapshot()?;
+    let first = reader.first()?;
+    if from < first {
+        return Ok(DiskResult::Pruned { peer, from, first });
+    }
     let mut blocks = Vec::new();
     let mut size_bytes = 0;
     for height in from..from.saturating_add(u64::from(count)) {
-        let Some(raw) = chain.read().raw_final_block(height)? else {
+        let Some(raw) = reader.raw_final_block(height)? else {
             break;
         };
         size_bytes += raw.len();
@@ -129,5 +151,5 @@ fn read(chain: &ChainStore, from: Height, count: u32) -> Result<Vec<Arc<[u8]>>, 
         }
         blocks.push(raw.into());
     }
-    Ok(blocks)
+    Ok(DiskResult::Read { peer, from, blocks })
 }

@@ -209,6 +209,7 @@ fn on_disk(result: DiskResult) -> Result<Input, RuntimeError> {
     match result {
         DiskResult::Committed { height, view } => Ok(Input::Committed { height, view }),
         DiskResult::Read { peer, from, blocks } => Ok(Input::BlocksRead { peer, from, blocks }),
+        DiskResult::Pruned { peer, from, first } => Ok(Input::BlocksPruned { peer, from, first }),
         DiskResult::Failed(error) => Err(error.into()),
     }
 }

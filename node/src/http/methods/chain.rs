@@ -53,10 +53,13 @@ pub(super) async fn transaction(
     {
         return Ok(told);
     }
+    let first = |_: &Site, reader: &ChainReader| reader.first().map_err(unreadable);
+    let first_kept = site.read(first).await?;
     let id = id.to_string();
     reply(&TransactionReply {
         id,
         status: "unknown",
+        first_kept: (first_kept > 1).then_some(first_kept),
         ..Default::default()
     })
 }
@@ -81,6 +84,7 @@ fn final_transaction(reader: &ChainReader, id: &TransactionId) -> Result<Option<
         header: Some(hex(&encode(&header))),
         certificate: Some(hex(&encode(&certificate))),
         proof: Some(hex(&encode(&proof))),
+        first_kept: None,
     };
     reply(&told).map(Some)
 }
@@ -118,8 +122,10 @@ pub(super) async fn blocks(
     }
     let work = move |site: &Site, reader: &ChainReader| {
         let latest = latest(reader)?;
-        let from = from.unwrap_or(latest.saturating_sub(count - 1)).max(1);
-        if from > latest && latest > 0 {
+        let first = reader.first().map_err(unreadable)?;
+        let from = from.unwrap_or_else(|| latest.saturating_sub(count - 1).max(first));
+        let from = from.max(1);
+        if from < first || (from > latest && latest > 0) {
             return Err(no_block(reader, from));
         }
         let last = latest.min(from.saturating_add(count - 1));
@@ -158,8 +164,15 @@ pub(super) fn certificate(
 }
 
 pub(super) fn no_block(reader: &ChainReader, height: Height) -> RpcError {
-    match latest(reader) {
-        Ok(latest) => RpcError::not_found(format!(
+    let known = latest(reader).and_then(|latest| {
+        let first = reader.first().map_err(unreadable)?;
+        Ok((first, latest))
+    });
+    match known {
+        Ok((first, _)) if (1..first).contains(&height) => RpcError::pruned(format!(
+            "block {height} is no longer kept here; the first that is kept is {first}"
+        )),
+        Ok((_, latest)) => RpcError::not_found(format!(
             "there is no block {height} here; the latest is {latest}"
         )),
         Err(error) => error,
