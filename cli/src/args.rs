@@ -141,6 +141,8 @@ pub(crate) enum Command {
     Key(command::key::KeyArgs),
     /// Make and check the birth document of a network.
     Genesis(command::genesis::GenesisArgs),
+    /// Look after the ledger on this machine's disk.
+    Db(command::db::DbArgs),
     /// Run a node.
     Node(command::node::NodeArgs),
     /// Send many transfers and measure how long they take.

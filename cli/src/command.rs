@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod block;
+pub(crate) mod db;
 pub(crate) mod genesis;
 pub(crate) mod key;
 pub(crate) mod load;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: &Cli, output: Output) -> Outcome<Exit> {
         Command::Validators(args) => validators::run(&context, args),
         Command::Key(args) => key::run(&context, args),
         Command::Genesis(args) => genesis::run(&context, args),
+        Command::Db(args) => db::run(&context, args),
         Command::Node(args) => node::run(&context, args),
         Command::Load(args) => load::run(&context, args),
     }?;

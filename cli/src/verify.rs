@@ -98,6 +98,10 @@ impl<'genesis> Verifier<'genesis> {
         if answer.authority != authority {
             return Err(lied("the authority told is not the one proven"));
         }
+        let history = entry.map(|entry| entry.history.to_string());
+        if answer.history.is_some() && answer.history != history {
+            return Err(lied("the history told is not the one proven"));
+        }
         Ok(())
     }
 

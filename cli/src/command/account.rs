@@ -1,5 +1,6 @@
 //! `starling account`: look at accounts, and decide who may act for one.
 
+mod history;
 mod set_authority;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   starling account show alice
   starling account show starlocal1q… --json
-  starling account set-authority alice --policy 2:alice,bob,carol";
+  starling account set-authority alice --policy 2:alice,bob,carol
+  starling account history alice";
 const EXAMPLES_SHOW: &str = "\
 Examples:
   starling account show alice          by the name of a key
@@ -52,6 +54,8 @@ enum AccountCommand {
     },
     /// Replace who may act for an account: another key, or several.
     SetAuthority(set_authority::SetAuthorityArgs),
+    /// Show an account's own transactions, verified to be all there are.
+    History(history::HistoryArgs),
 }
 
 /// What the ledger holds for an account.
@@ -72,6 +76,7 @@ pub(crate) struct Holding {
 pub(crate) fn run(context: &Context, args: &AccountArgs) -> Outcome {
     match &args.command {
         AccountCommand::Show { account, genesis } => show(context, account, genesis.as_deref()),
+        AccountCommand::History(args) => history::run(context, args),
         AccountCommand::SetAuthority(args) => set_authority::run(context, args),
     }
 }

@@ -133,6 +133,9 @@ pub(crate) struct Account {
     /// Hash of the authority that may act for it, hex; `None` if the ledger does not know it.
     #[serde(default)]
     pub(crate) authority: Option<String>,
+    /// Hash chain over its own transactions, hex; left out where the ledger does not know it.
+    #[serde(default)]
+    pub(crate) history: Option<String>,
     /// The block whose state this is.
     pub(crate) height: u64,
     /// That block's header, encoded, hex.
