@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod chain_maker;
+pub mod ledger_maker;
 pub mod simulator;
 pub mod testnet;
 pub mod tidy;
