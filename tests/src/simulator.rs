@@ -25,12 +25,14 @@ pub mod node;
 pub mod oracles;
 pub mod queue;
 pub mod report;
+pub mod stakers;
 pub mod trace;
 pub mod world;
 
 pub use config::{Config, Planted};
 pub use keys::Signatures;
 pub use report::{Failure, Report};
+pub use stakers::Staking;
 
 use world::World;
 

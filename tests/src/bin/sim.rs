@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use starling_tests::simulator::adversary::Role;
-use starling_tests::simulator::{self, Config, Report, Signatures};
+use starling_tests::simulator::{self, Config, Report, Signatures, Staking};
 
 /// Whole networks of the product's own core in virtual time.
 #[derive(Parser)]
@@ -60,6 +60,12 @@ struct Arguments {
     /// Transactions submitted per second.
     #[arg(long)]
     load: Option<u32>,
+    /// What people do with their stake: off, mixed, exodus, churn.
+    #[arg(long)]
+    staking: Option<Staking>,
+    /// Blocks of an epoch.
+    #[arg(long)]
+    epoch: Option<u64>,
     /// What the first validators are: equivocator, mutator, withholder; once for each.
     #[arg(long)]
     adversary: Vec<Role>,
@@ -153,6 +159,8 @@ impl Arguments {
             observers: self.observers.unwrap_or(drawn.observers),
             skew_ms: self.skew.unwrap_or(drawn.skew_ms),
             load_per_second: self.load.unwrap_or(drawn.load_per_second),
+            staking: self.staking.unwrap_or(drawn.staking),
+            epoch_blocks: self.epoch.unwrap_or(drawn.epoch_blocks),
             adversaries: match self.adversary.is_empty() {
                 true => drawn.adversaries.clone(),
                 false => self.adversary.clone(),
@@ -209,7 +217,8 @@ fn print(config: &Config, report: &Report, begun: Instant) {
     let spent_ms = begun.elapsed().as_millis().max(1);
     println!(
         "seed {} nodes {}: height {} in {}, {} events ({} per second), {} transactions final of {} \
-         submitted, {} blocks above round 0, {} synced, {} crashes, resumed in {} ms, trace {}",
+         submitted, {} blocks above round 0, {} synced, {} crashes, resumed in {} ms, sets changed \
+         {} times, {} sat out, {} punished, {} of {} precommits counted, trace {}",
         config.seed,
         config.nodes,
         report.height,
@@ -222,6 +231,11 @@ fn print(config: &Config, report: &Report, begun: Instant) {
         report.synced,
         report.crashes,
         report.resumed_ms,
+        report.staking.sets_changed,
+        report.staking.sat_out,
+        report.staking.punished,
+        report.staking.signatures,
+        report.staking.signatures_max,
         report.trace.get(..16).unwrap_or_default(),
     );
 }

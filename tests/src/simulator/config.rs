@@ -3,6 +3,7 @@
 use super::adversary::Role;
 use super::chance::Chance;
 use super::keys::Signatures;
+use super::stakers::Staking;
 
 /// One run. Equal configurations give equal runs, event for event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Config {
     pub skew_ms: u64,
     /// Transactions submitted per second, some of them invalid.
     pub load_per_second: u32,
+    /// What people do with their stake. Unless it is nothing, observers have consensus keys too.
+    pub staking: Staking,
+    /// Blocks of an epoch; 0 leaves what a local network has.
+    pub epoch_blocks: u64,
     /// How messages and transactions are signed.
     pub signatures: Signatures,
     /// What the first validators are, where they break the rules; below a third, or safety is not
@@ -77,6 +82,8 @@ impl Config {
             link_breaks: 0,
             skew_ms: 200,
             load_per_second: 20,
+            staking: Staking::Off,
+            epoch_blocks: 0,
             signatures: if seed.is_multiple_of(100) {
                 Signatures::Ed25519
             } else {
@@ -88,7 +95,8 @@ impl Config {
         }
     }
 
-    /// Draws a network and its faults from the seed: 1, 3, 4 or 7 validators, up to 30 % loss.
+    /// Draws a network and its faults from the seed: 1, 3, 4 or 7 validators, up to 30 % loss. In
+    /// every third the validators change.
     #[must_use]
     pub fn drawn(seed: u64, heights: u64) -> Self {
         let mut chance = Chance::new(seed, "configuration");
@@ -140,6 +148,22 @@ impl Config {
             adversaries,
             ..Self::calm(seed, nodes, heights)
         }
+        .with_drawn_staking()
+    }
+
+    fn with_drawn_staking(self) -> Self {
+        let mut chance = Chance::new(self.seed, "staking");
+        if !chance.percent(33) {
+            return self;
+        }
+        let epoch_blocks = chance.between(1, 6);
+        let observers = chance.between(u64::from(self.observers), 3);
+        Self {
+            staking: Staking::ALL[1 + chance.position(3)],
+            epoch_blocks,
+            observers: u16::try_from(observers).unwrap_or_default(),
+            ..self
+        }
     }
 
     /// Returns the arguments with which the command `sim` runs this configuration.
@@ -163,6 +187,12 @@ impl Config {
             self.skew_ms,
             self.load_per_second,
         );
+        if self.staking != Staking::Off {
+            words.push_str(&format!(" --staking {}", self.staking));
+        }
+        if self.epoch_blocks > 0 {
+            words.push_str(&format!(" --epoch {}", self.epoch_blocks));
+        }
         for role in &self.adversaries {
             words.push_str(&format!(" --adversary {role}"));
         }

@@ -64,6 +64,12 @@ impl LogFiles {
         self.writes.back().map_or(&[], |write| &write.log)
     }
 
+    /// Says whether the guard knows what its key has signed, if anything.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        guard::decode(&self.guard).is_ok_and(|(state, _)| state.height() > 0)
+    }
+
     /// Returns how many writes are under way.
     #[must_use]
     pub fn under_way(&self) -> usize {

@@ -3,15 +3,17 @@
 //! | oracle | rule | where |
 //! |---|---|---|
 //! | O1 | no two nodes differ on block or state root at a height | [`chain`] |
-//! | O2 | each certificate has more than two thirds of the power, and true signatures |
-//! [`certificate`] |
+//! | O2 | each certificate has more than two thirds of the power of its height's set, and true
+//! signatures; that set is who it has to be | [`certificate`], [`staking`] |
 //! | O3 | the hash chain is unbroken from the genesis | [`chain`] |
-//! | O4 | balances, stakes and what was burned make the supply of the genesis | [`ledger`] |
+//! | O4 | balances, stakes and what was burned make the supply of the genesis | [`ledger`],
+//! [`staking`] |
 //! | O5 | a final transaction stays at its height, everywhere | [`chain`], [`audit`] |
 //! | O6 | no nonce of a sender is used twice, and only its key uses it | [`ledger`] |
 //! | O7 | no honest key signs two values for one step | [`signing`] |
 //! | O8 | what a node reads never goes backwards | [`reads`] |
 //! | O9 | no panic, no halt, no queue without bound | [`bounds`] |
+//! | BFT-15 | who signs two values is punished, and once | [`staking`] |
 //! | O10 | when faults end, five heights follow in time, everywhere | [`progress`] |
 
 pub mod audit;
@@ -22,19 +24,24 @@ pub mod ledger;
 pub mod progress;
 pub mod reads;
 pub mod signing;
+pub mod staking;
 
 use std::fmt;
 use std::sync::Arc;
 
+use starling_ledger::address::AccountId;
+use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::{PublicKey, SignatureScheme};
+use starling_ledger::vote::Height;
 use starling_node::work::ExecutedBlock;
 
 use self::chain::Chain;
 use self::ledger::Ledger;
 use self::reads::Reads;
 use self::signing::Signing;
+use self::staking::Staking;
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +62,14 @@ pub struct Oracles {
     pub signing: Signing,
     /// O8.
     pub reads: Reads,
+    /// O2 and O4, over sets that change.
+    pub staking: Staking,
     network: certificate::Network,
 }
 
 impl Oracles {
-    /// Makes the oracles of a network; `scheme` is the true one, whatever the nodes use.
+    /// Makes the oracles of a network; `scheme` is the true one, whatever the nodes use, and
+    /// `stakers` are the accounts that ever bond.
     ///
     /// # Errors
     /// What the product says of the genesis.
@@ -67,18 +77,18 @@ impl Oracles {
         genesis: &Genesis,
         scheme: &Arc<dyn SignatureScheme>,
         honest: Vec<PublicKey>,
+        stakers: Vec<AccountId>,
     ) -> Result<Self, String> {
-        let validators = genesis.validator_set().map_err(|error| error.to_string())?;
         let hash = genesis.hash();
         Ok(Self {
             chain: Chain::new(hash),
             ledger: Ledger::new(genesis, Arc::clone(scheme)),
             signing: Signing::new(honest),
             reads: Reads::default(),
+            staking: Staking::new(genesis, stakers)?,
             network: certificate::Network {
                 genesis: hash,
                 scheme: Arc::clone(scheme),
-                validators,
             },
         })
     }
@@ -93,11 +103,29 @@ impl Oracles {
         block: &ExecutedBlock,
         certificate: &CommitCertificate,
     ) -> Result<(), Breach> {
-        self.network.check(&block.block.header, certificate)?;
+        let (header, parent) = (&block.block.header, &block.block.parent_certificate);
+        self.check_certificate(certificate, (header.height, header.hash()))?;
+        if let Some(carried) = parent {
+            let height = header.height.saturating_sub(1);
+            self.check_certificate(carried, (height, header.parent))?;
+        }
         if self.chain.decided(node, block)? {
+            self.staking.extend(block)?;
             self.ledger.extend(block)?;
         }
         Ok(())
+    }
+
+    fn check_certificate(
+        &self,
+        certificate: &CommitCertificate,
+        (height, hash): (Height, BlockHash),
+    ) -> Result<(), Breach> {
+        let Some(set) = self.staking.signers(height) else {
+            let what = format!("height {height} is decided, and nobody may sign it");
+            return Err(Breach::new("O2", what));
+        };
+        self.network.check((height, hash), certificate, set)
     }
 }
 

@@ -7,6 +7,7 @@ use starling_ledger::vote::Height;
 
 use super::config::Config;
 use super::oracles::Breach;
+use super::oracles::staking::Figures;
 
 /// Figures of a run in which every oracle held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Report {
     pub crashes: u64,
     /// Time from the end of faults to the first new block, milliseconds.
     pub resumed_ms: u64,
+    /// What happened to stakes and validators.
+    pub staking: Figures,
     /// Hash over all events and actions, in hex.
     pub trace: String,
 }

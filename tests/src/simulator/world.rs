@@ -13,6 +13,7 @@ use starling_gossip::Instant;
 use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::Signer;
+use starling_ledger::transaction::RawTransaction;
 use starling_ledger::vote::Height;
 use starling_node::core::{Input, Request, RequestId};
 
@@ -29,12 +30,19 @@ use super::oracles::progress::Recovery;
 use super::oracles::{Breach, Oracles, audit};
 use super::queue::{Event, News, NodeId, Queue};
 use super::report::{Failure, Report};
+use super::stakers::{Look, Stakers, Staking};
 use super::trace::Trace;
 
 /// When the genesis of simulated networks was written, milliseconds since 1970: 2026-01-01.
 const GENESIS_MS: u64 = 1_767_225_600_000;
 /// Most peers a node is told of. Our choice: the number of links it wants.
 const PEERS_MAX: usize = 8;
+
+/// Steps for which somebody has signed two values, after which it must be punished: some ten
+/// heights.
+const OFFENCES_MANY: u64 = 30;
+/// How many of 100 submissions are about stake, where stakers act.
+const STAKERS_PERCENT: u64 = 40;
 
 /// A network and all that happens to it.
 pub struct World {
@@ -47,6 +55,7 @@ pub struct World {
     adversaries: Vec<Option<Box<dyn Adversary>>>,
     spins: Vec<Spin>,
     load: Load,
+    stakers: Stakers,
     faults: Faults,
     /// Delays of disks and workers, and what survives a crash.
     machines: Chance,
@@ -67,15 +76,22 @@ impl World {
     pub fn new(config: Config) -> Result<Self, Breach> {
         let refused = |what: String| Breach::new("setup", what);
         let mut genesis = Genesis::local("sim", GENESIS_MS, config.nodes);
-        let load = Load::new(config.seed, config.signatures, &mut genesis);
         let scheme = config.signatures.scheme();
         let count = usize::from(config.nodes) + usize::from(config.observers);
-        let signers: Vec<Arc<dyn Signer>> = (0..config.nodes.into())
+        let keyed = match config.staking {
+            Staking::Off => usize::from(config.nodes),
+            _ => count,
+        };
+        let signers: Vec<Arc<dyn Signer>> = (0..keyed)
             .map(|index| config.signatures.signer(consensus_key(index)))
             .collect();
+        let mut stakers = Stakers::new(&config, &signers, &mut genesis);
+        let load = Load::new(config.seed, config.signatures, &mut genesis);
+        stakers.join(genesis.hash());
         let honest = signers.iter().skip(config.adversaries.len());
         let honest = honest.map(|signer| signer.public_key()).collect();
-        let oracles = Oracles::new(&genesis, &scheme, honest).map_err(refused)?;
+        let accounts = stakers.accounts();
+        let oracles = Oracles::new(&genesis, &scheme, honest, accounts).map_err(refused)?;
         let peer = |index| ConfiguredPeer {
             address: address(index),
             peer: Some(peer_id(index)),
@@ -113,6 +129,7 @@ impl World {
             nodes,
             adversaries,
             load,
+            stakers,
             faults: Faults::new(&config),
             machines,
             ambushes: BTreeMap::new(),
@@ -132,7 +149,12 @@ impl World {
     pub fn run(&mut self) -> Result<Report, Breach> {
         for index in 0..self.nodes.len() {
             let follows = index >= usize::from(self.config.nodes);
-            let latest_ms = if follows { 10_000 } else { 500 };
+            let latest_ms = match (follows, self.config.staking) {
+                (false, _) => 500,
+                (true, Staking::Off) => 10_000,
+                // Some begin with the network, and some have to watch before they may sign.
+                (true, _) => 1_000,
+            };
             let at = self.now + self.machines.millis(0, latest_ms);
             self.queue.push(at, Event::Restart(index));
         }
@@ -212,13 +234,31 @@ impl World {
                 audit::audit(&self.oracles, node.id.index, &life.chain)?;
             }
         }
+        self.check_punishment()?;
         let mut report = self.report.clone();
         report.height = self.oracles.chain.height();
         report.end = self.now;
         report.transactions = self.oracles.chain.transactions().len();
         report.rounds_above_0 = self.oracles.chain.rounds_above_0();
+        report.staking = self.oracles.staking.figures();
         report.trace = self.trace.hash();
         Ok(report)
+    }
+
+    /// Whoever has signed two values again and again, and could be punished, was.
+    fn check_punishment(&self) -> Result<(), Breach> {
+        for (index, adversary) in self.adversaries.iter().enumerate() {
+            let offences = adversary.as_ref().map_or(0, |one| one.offences());
+            let key = consensus_key(index).public_key();
+            if offences >= OFFENCES_MANY && !self.oracles.staking.is_punished(&key) {
+                let what = format!(
+                    "node {} signed twice {offences} times, unpunished",
+                    index + 1
+                );
+                return Err(Breach::new("BFT-15", what));
+            }
+        }
+        Ok(())
     }
 
     /// Says how a run failed.
@@ -246,6 +286,10 @@ impl World {
         let mean_us = 1_000_000 / u64::from(self.config.load_per_second);
         let pause = self.machines.micros(0, 2 * mean_us);
         self.queue.push(self.now + pause, Event::Load);
+        let stakes = self.config.staking != Staking::Off;
+        if stakes && self.machines.percent(STAKERS_PERCENT) {
+            return self.act_for_stakers();
+        }
         let turn = self.load.turn();
         let index = self.machines.position(self.nodes.len());
         let account = self.oracles.ledger.accounts().get(&turn.account);
@@ -256,14 +300,37 @@ impl World {
             .time_ms()
             .max(self.setting.genesis.time_ms);
         let raw = self.load.submission(&turn, next, time_ms);
+        self.submit(index, raw)
+    }
+
+    /// Somebody with stake submits something to a random node.
+    fn act_for_stakers(&mut self) -> Result<(), Breach> {
+        let index = self.machines.position(self.nodes.len());
+        let Some(state) = self.oracles.staking.state() else {
+            return Ok(());
+        };
+        let founders = usize::from(self.config.nodes);
+        let nodes = self.nodes.iter().enumerate();
+        let ready: Vec<_> = nodes
+            .map(|(index, node)| index < founders || node.files.remembers())
+            .collect();
+        let look = Look {
+            state,
+            height: self.oracles.chain.height(),
+            time_ms: self.oracles.chain.time_ms(),
+            ready: &ready,
+        };
+        match self.stakers.act(&look) {
+            Some(raw) => self.submit(index, raw),
+            None => Ok(()),
+        }
+    }
+
+    fn submit(&mut self, index: usize, raw: RawTransaction) -> Result<(), Breach> {
         self.report.submitted += 1;
         let (id, request) = (RequestId(self.report.submitted), Request::Submit(raw));
-        match self
-            .nodes
-            .get(index)
-            .filter(|node| node.life.is_some())
-            .map(|node| node.id)
-        {
+        let node = self.nodes.get(index).filter(|node| node.life.is_some());
+        match node.map(|node| node.id) {
             Some(node) => self.handle(node, Input::Request { id, request }),
             None => Ok(()),
         }

@@ -31,6 +31,13 @@ pub fn audit(oracles: &Oracles, node: usize, store: &ChainStore) -> Result<(), B
             ));
         };
         let known = oracles.chain.at(height).map(|block| block.hash);
+        let signers = reader
+            .validators(&header.validators_hash)
+            .map_err(|error| damaged(node, &error))?;
+        if signers.as_ref() != oracles.staking.signers(height).map(|set| &**set) {
+            let what = format!("node {} stores other validators of {height}", node + 1);
+            return Err(Breach::new("O2", what));
+        }
         let unbroken = header.parent == parent && certificate.block == header.hash();
         if !unbroken || known != Some(header.hash()) {
             let what = format!("node {} stores another block {height}", node + 1);

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use starling_ledger::block::BlockHeader;
+use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{PublicKey, SignatureScheme};
 use starling_ledger::validators::ValidatorSet;
-use starling_ledger::vote::{Vote, VoteType};
+use starling_ledger::vote::{Height, Vote, VoteType};
 
 use super::Breach;
 
@@ -18,30 +18,27 @@ pub struct Network {
     pub genesis: Hash,
     /// The true scheme.
     pub scheme: Arc<dyn SignatureScheme>,
-    /// Its validators.
-    pub validators: Arc<ValidatorSet>,
 }
 
 impl Network {
-    /// Judges the certificate with which the block of `header` is taken for final.
+    /// Judges the certificate with which a block is taken for final, by the set of its height.
     ///
     /// # Errors
     /// What it lacks.
     pub fn check(
         &self,
-        header: &BlockHeader,
+        (height, block): (Height, BlockHash),
         certificate: &CommitCertificate,
+        validators: &ValidatorSet,
     ) -> Result<(), Breach> {
         let breach = |what: &str| {
-            Err(Breach::new(
-                "O2",
-                format!("the certificate of height {}: {what}", header.height),
-            ))
+            let what = format!("the certificate of height {height}: {what}");
+            Err(Breach::new("O2", what))
         };
-        if (certificate.height, certificate.block) != (header.height, header.hash()) {
+        if (certificate.height, certificate.block) != (height, block) {
             return breach("it is of another block");
         }
-        let members = self.validators.members();
+        let members = validators.members();
         let mut signers = BTreeSet::new();
         for one in &certificate.signatures {
             let Some(member) = members.get(usize::from(one.validator)) else {
@@ -49,7 +46,7 @@ impl Network {
             };
             let vote = Vote {
                 vote_type: VoteType::Precommit,
-                height: header.height,
+                height,
                 round: certificate.round,
                 block: Some(certificate.block),
                 validator: member.key,
@@ -81,55 +78,35 @@ mod tests {
     use super::*;
     use crate::simulator::keys::Signatures;
     use crate::simulator::node::consensus_key;
-    use starling_ledger::address::AccountId;
-    use starling_ledger::block::{BlockHash, PROTOCOL_VERSION};
     use starling_ledger::certificate::CommitSignature;
     use starling_ledger::genesis::Genesis;
+    use starling_ledger::keys::Signer as _;
 
-    fn network() -> Network {
+    const PLACE: (Height, BlockHash) = (1, BlockHash(Hash([7; 32])));
+
+    fn network() -> (Network, Arc<ValidatorSet>) {
         let genesis = Genesis::local("sim", 1, 3);
-        Network {
+        let network = Network {
             genesis: genesis.hash(),
             scheme: Signatures::Hash.scheme(),
-            validators: genesis.validator_set().unwrap(),
-        }
+        };
+        (network, genesis.validator_set().unwrap())
     }
 
-    fn header() -> BlockHeader {
-        BlockHeader {
-            version: PROTOCOL_VERSION,
-            upgrade_signal: PROTOCOL_VERSION,
-            genesis: Hash::ZERO,
-            height: 1,
-            round: 0,
-            parent: BlockHash(Hash::ZERO),
-            time_ms: 1,
-            proposer: AccountId([0; 32]),
-            transaction_root: Hash::ZERO,
-            transaction_count: 0,
-            state_root: Hash::ZERO,
-            validators_hash: Hash::ZERO,
-            next_validators_hash: Hash::ZERO,
-            evidence_root: Hash::ZERO,
-            evidence_count: 0,
-            parent_certificate_hash: Hash::ZERO,
-        }
-    }
-
-    fn certificate(network: &Network, positions: &[u16]) -> CommitCertificate {
+    fn certificate(positions: &[u16]) -> CommitCertificate {
+        let (network, set) = network();
+        let (height, block) = PLACE;
         let mut certificate = CommitCertificate {
-            height: 1,
+            height,
             round: 0,
-            block: header().hash(),
+            block,
             signatures: Vec::new(),
         };
         let signers: Vec<_> = (0..3)
             .map(|index| Signatures::Hash.signer(consensus_key(index)))
             .collect();
         for position in positions {
-            let vote = certificate
-                .precommit(&network.validators, *position)
-                .unwrap();
+            let vote = certificate.precommit(&set, *position).unwrap();
             let signer = signers
                 .iter()
                 .find(|one| one.public_key() == vote.validator)
@@ -145,28 +122,31 @@ mod tests {
 
     #[test]
     fn two_thirds_exactly_are_not_enough() {
-        let network = network();
-        assert_eq!(
-            network.check(&header(), &certificate(&network, &[0, 1, 2])),
-            Ok(())
-        );
-        assert!(
-            network
-                .check(&header(), &certificate(&network, &[0, 2]))
-                .is_err()
-        );
+        let (network, set) = network();
+        let check = |positions: &[u16]| network.check(PLACE, &certificate(positions), &set);
+        assert_eq!(check(&[0, 1, 2]), Ok(()));
+        assert!(check(&[0, 2]).is_err());
     }
 
     #[test]
     fn nobody_counts_twice_and_no_signature_is_borrowed() {
-        let network = network();
-        assert!(
-            network
-                .check(&header(), &certificate(&network, &[0, 1, 1]))
-                .is_err()
-        );
-        let mut borrowed = certificate(&network, &[0, 1, 2]);
+        let (network, set) = network();
+        let twice = certificate(&[0, 1, 1]);
+        assert!(network.check(PLACE, &twice, &set).is_err());
+        let mut borrowed = certificate(&[0, 1, 2]);
         borrowed.signatures[2].signature = borrowed.signatures[1].signature;
-        assert!(network.check(&header(), &borrowed).is_err());
+        assert!(network.check(PLACE, &borrowed, &set).is_err());
+    }
+
+    #[test]
+    fn a_certificate_of_another_set_or_height_is_refused() {
+        let (network, set) = network();
+        let good = certificate(&[0, 1, 2]);
+        assert_eq!(network.check(PLACE, &good, &set), Ok(()));
+        let mut members = set.members().to_vec();
+        members[0].key = consensus_key(9).public_key();
+        let other = ValidatorSet::new(members).unwrap();
+        assert!(network.check(PLACE, &good, &other).is_err());
+        assert!(network.check((2, PLACE.1), &good, &set).is_err());
     }
 }
