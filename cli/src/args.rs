@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use starling_ledger::light::Checkpoint;
 
 use crate::command;
 use crate::duration;
@@ -52,7 +53,7 @@ pub(crate) struct Global {
         default_value = "local"
     )]
     pub(crate) testnet: String,
-    /// Folder of keys and of the journal of `send --id`.
+    /// Folder of keys, of the journal of `send --id`, and of what was verified last.
     #[arg(
         long,
         global = true,
@@ -61,6 +62,9 @@ pub(crate) struct Global {
         hide_env = true
     )]
     pub(crate) data_dir: Option<PathBuf>,
+    /// A block that somebody you trust vouches for: checks of a node's answers begin there.
+    #[arg(long, global = true, value_name = "HEIGHT:HASH")]
+    pub(crate) checkpoint: Option<Checkpoint>,
     /// Print one JSON envelope on stdout, for errors too.
     #[arg(
         long,
@@ -129,6 +133,8 @@ pub(crate) enum Command {
     Tx(command::tx::TxArgs),
     /// Become a validator, leave, return, and look who is one.
     Stake(command::stake::StakeArgs),
+    /// Say what a receipt proves, without any node.
+    Verify(command::verify::VerifyArgs),
     /// Show a block.
     Block(command::block::BlockArgs),
     /// Show how a node and its network are.

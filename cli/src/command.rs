@@ -16,6 +16,7 @@ pub(crate) mod status;
 pub(crate) mod testnet;
 pub(crate) mod tx;
 pub(crate) mod validators;
+pub(crate) mod verify;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: &Cli, output: Output) -> Outcome<Exit> {
         Command::Multisig(args) => multisig::run(&context, args),
         Command::Stake(args) => stake::run(&context, args),
         Command::Tx(args) => tx::run(&context, args),
+        Command::Verify(args) => verify::run(&context, args),
         Command::Block(args) => block::run(&context, args),
         Command::Status(args) => return status::run(&context, args),
         Command::Peers(args) => peers::run(&context, args),

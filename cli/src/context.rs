@@ -40,6 +40,17 @@ pub(crate) struct Node {
     pub(crate) status: Status,
     /// The testnet it was found through.
     pub(crate) folder: Option<Folder>,
+    /// What the user said about checking its answers, and how to talk to the user.
+    pub(crate) settings: Settings,
+}
+
+/// What the checks of a node's answers need to know of the command.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The flags.
+    pub(crate) global: Global,
+    /// How to talk to the user.
+    pub(crate) output: Output,
 }
 
 impl Context {
@@ -57,10 +68,18 @@ impl Context {
                 name,
                 status,
                 folder: None,
+                settings: self.settings(),
             });
         }
         let folder = Folder::named(&self.global.testnet)?;
         self.connect_testnet(folder)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            global: self.global.clone(),
+            output: self.output,
+        }
     }
 
     /// Returns the folder of the testnet that the flags name.
@@ -90,6 +109,7 @@ impl Context {
                         name,
                         status,
                         folder: Some(folder),
+                        settings: self.settings(),
                     });
                 }
                 Err(error) if self.global.verbose > 0 => {

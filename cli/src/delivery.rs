@@ -84,7 +84,8 @@ impl Desk<'_> {
         told: &reply::Transaction,
     ) -> Outcome<Option<VerifiedHeader>> {
         let genesis = self.network.genesis.as_ref();
-        let verify = |genesis| Verifier::new(genesis).transaction(&order.signed.id, told);
+        let verify =
+            |genesis| Verifier::new(&self.node, genesis)?.transaction(&order.signed.id, told);
         genesis.map(verify).transpose()
     }
 
@@ -156,7 +157,7 @@ impl Done {
     /// Prints the end of the life line.
     pub(crate) fn show(&self, output: Output, is_verified: bool) {
         let signed = self.header.as_ref().map_or(String::new(), |header| {
-            format!(", {}/{} signed", header.signed, header.total)
+            format!(", {}", header.signed_words())
         });
         let stage = output.paint(Tone::Good, &format!("{:8}", "FINAL"));
         output.line(&format!(

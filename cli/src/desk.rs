@@ -24,7 +24,7 @@ use crate::rpc::reply;
 use crate::signers::{self, Said};
 use crate::terms::Terms;
 use crate::testnet::birth::now_ms;
-use crate::verify::Verifier;
+use crate::verify::{Verifier, until_caught_up};
 use crate::{duration, folders, rpc};
 
 /// A node, its network, and what the user said about the transaction.
@@ -187,7 +187,7 @@ impl<'args> Desk<'args> {
     /// Finds out who signs for `sender`, and which nonce is due.
     fn author(&self, from: &str, sender: &AccountId) -> Outcome<Author> {
         let told = ask(&self.node, &self.network, sender)?;
-        let held = check(&self.network, sender, &told)?;
+        let held = check(&self.node, &self.network, sender, &told)?;
         let current = current_authority(sender, &told)?;
         let said = self.said(from);
         let authority = signers::authority(&self.names, said, (sender, &current))?;
@@ -267,11 +267,13 @@ pub(crate) fn record(
 ) -> Outcome<reply::Record> {
     let address = sender.to_address(network.kind);
     let parameters = json!({"address": address, "digest": digest.to_string()});
-    let told: reply::Record = node.rpc.typed("record", &parameters)?;
-    if let Some(genesis) = &network.genesis {
-        Verifier::new(genesis).record(sender, digest, &told)?;
-    }
-    Ok(told)
+    until_caught_up(|| {
+        let told: reply::Record = node.rpc.typed("record", &parameters)?;
+        if let Some(genesis) = &network.genesis {
+            Verifier::new(node, genesis)?.record(sender, digest, &told)?;
+        }
+        Ok(told)
+    })
 }
 
 /// Asks for a stake, and verifies the answer where the genesis is known.
@@ -280,11 +282,13 @@ pub(crate) fn record(
 /// Those of the call, and [`Exit::Verification`].
 pub(crate) fn stake(node: &Node, network: &Network, account: &AccountId) -> Outcome<reply::Stake> {
     let address = account.to_address(network.kind);
-    let told: reply::Stake = node.rpc.typed("stake", &json!({"address": address}))?;
-    if let Some(genesis) = &network.genesis {
-        Verifier::new(genesis).stake(account, &told)?;
-    }
-    Ok(told)
+    until_caught_up(|| {
+        let told: reply::Stake = node.rpc.typed("stake", &json!({"address": address}))?;
+        if let Some(genesis) = &network.genesis {
+            Verifier::new(node, genesis)?.stake(account, &told)?;
+        }
+        Ok(told)
+    })
 }
 
 /// Asks whose a consensus key is, and verifies the answer where the genesis is known.
@@ -297,11 +301,13 @@ pub(crate) fn consensus_key(
     key: &PublicKey,
 ) -> Outcome<reply::ConsensusKey> {
     let parameters = json!({"key": key.to_string()});
-    let told: reply::ConsensusKey = node.rpc.typed("consensus_key", &parameters)?;
-    if let Some(genesis) = &network.genesis {
-        Verifier::new(genesis).consensus_key(key, &told)?;
-    }
-    Ok(told)
+    until_caught_up(|| {
+        let told: reply::ConsensusKey = node.rpc.typed("consensus_key", &parameters)?;
+        if let Some(genesis) = &network.genesis {
+            Verifier::new(node, genesis)?.consensus_key(key, &told)?;
+        }
+        Ok(told)
+    })
 }
 
 /// Returns the hash of an account's authority; of one that the ledger does not know, its own id.

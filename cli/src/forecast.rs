@@ -29,7 +29,7 @@ impl Desk<'_> {
             count += match action {
                 Action::Transfer { to, .. } if seen.insert(to.0.to_vec()) => {
                     let told = ask(&self.node, &self.network, to)?;
-                    check(&self.network, to, &told)?;
+                    check(&self.node, &self.network, to, &told)?;
                     u64::from(!told.exists)
                 }
                 Action::Record { digest, .. } => {

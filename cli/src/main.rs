@@ -34,6 +34,7 @@ mod network;
 mod node_exit;
 mod policy_store;
 mod quorum;
+mod receipt;
 mod rpc;
 mod signers;
 mod terms;

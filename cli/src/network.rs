@@ -72,6 +72,17 @@ impl Network {
         })
     }
 
+    /// Returns the genesis, which has to be known.
+    ///
+    /// # Errors
+    /// [`Exit::Config`] if this machine does not have it.
+    pub(crate) fn known(&self) -> Outcome<&Genesis> {
+        self.genesis.as_ref().ok_or_else(|| {
+            let message = format!("no genesis of {} here to verify against", self.name);
+            CliError::new(Exit::Config, message).next("name it: --genesis FILE")
+        })
+    }
+
     /// Describes the network of a genesis this machine has.
     pub(crate) fn own(genesis: Genesis) -> Self {
         Self {

@@ -110,6 +110,12 @@ impl Output {
         }
     }
 
+    /// Prints a warning on stderr that nothing silences.
+    pub(crate) fn warn(self, text: &str) {
+        let word = self.paint(Tone::Bad, "warning:");
+        let _ = writeln!(io::stderr().lock(), "{word} {text}");
+    }
+
     /// Names the next command, for people only.
     pub(crate) fn next(self, command: &str) {
         if !self.json {

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use starling_ledger::address::AccountId;
 use starling_ledger::hash::Hash;
+use starling_ledger::light::Subject;
 
 use crate::authority::{self, describe};
 use crate::context::{Context, Node};
@@ -16,8 +17,10 @@ use crate::desk::current_authority;
 use crate::error::Outcome;
 use crate::names::Names;
 use crate::network::Network;
+use crate::receipt;
 use crate::rpc::{parse, reply};
-use crate::verify::Verifier;
+use crate::testnet::birth::now_ms;
+use crate::verify::{Verifier, age, state_proof, until_caught_up};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +33,7 @@ Examples:
   starling account show alice          by the name of a key
   starling account show starlocal1q… --json | jq .data.balance_base
   starling account show carol --node http://127.0.0.1:7102 --genesis genesis.toml
+  starling account show alice --receipt alice.receipt
 
 The answer is verified against the genesis: the one of the local testnet, or the one of --genesis.";
 
@@ -51,6 +55,9 @@ enum AccountCommand {
         /// Genesis of the network, to verify against.
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
+        /// Write what proves it to a new file, for `starling verify`.
+        #[arg(long, value_name = "FILE")]
+        receipt: Option<PathBuf>,
     },
     /// Replace who may act for an account: another key, or several.
     SetAuthority(set_authority::SetAuthorityArgs),
@@ -67,6 +74,23 @@ pub(crate) struct Holding {
     pub(crate) height: u64,
     /// Whether it is proven against the genesis.
     pub(crate) verified: bool,
+    /// The time of that block, where it is proven, milliseconds since 1970.
+    pub(crate) time_ms: Option<u64>,
+}
+
+/// From when on it is said how old an answer is: networks make a block every ten seconds.
+const OLD_MS: u64 = 60_000;
+
+impl Holding {
+    /// Says whether it is verified, and how old it is where that matters.
+    pub(crate) fn words(&self) -> String {
+        let words = verified_words(self.verified);
+        let age_ms = self.time_ms.map(|time_ms| now_ms().saturating_sub(time_ms));
+        match age_ms {
+            Some(age_ms) if age_ms >= OLD_MS => format!("{words} · {} old", age(age_ms)),
+            _ => words.to_owned(),
+        }
+    }
 }
 
 /// Runs the command.
@@ -75,22 +99,41 @@ pub(crate) struct Holding {
 /// [`Exit::Verification`](crate::exit::Exit::Verification) if the node's proof does not hold.
 pub(crate) fn run(context: &Context, args: &AccountArgs) -> Outcome {
     match &args.command {
-        AccountCommand::Show { account, genesis } => show(context, account, genesis.as_deref()),
         AccountCommand::History(args) => history::run(context, args),
+        AccountCommand::Show {
+            account,
+            genesis,
+            receipt,
+        } => show(context, account, (genesis.as_deref(), receipt.as_deref())),
         AccountCommand::SetAuthority(args) => set_authority::run(context, args),
     }
 }
 
-fn show(context: &Context, account: &str, genesis: Option<&Path>) -> Outcome {
+fn show(
+    context: &Context,
+    account: &str,
+    (genesis, receipt): (Option<&Path>, Option<&Path>),
+) -> Outcome {
     let node = context.connect()?;
     let network = context.network(&node, genesis)?;
     let names = context.names(&network)?;
     let id = names.account(account)?;
     let address = id.to_address(network.kind);
-    let mut answer = node.rpc.call("account", &json!({"address": address}))?;
-    let told: reply::Account = parse("account", answer.clone())?;
-    let holding = check(&network, &id, &told)?;
+    let (mut answer, told, holding) = until_caught_up(|| {
+        let answer = node.rpc.call("account", &json!({"address": address}))?;
+        let told: reply::Account = parse("account", answer.clone())?;
+        let holding = check(&node, &network, &id, &told)?;
+        Ok((answer, told, holding))
+    })?;
+    if let Some(path) = receipt {
+        let genesis = network.known()?;
+        let account = id;
+        let proof = state_proof(&told.proof)?;
+        let subject = (told.header.as_str(), Subject::Account { account, proof });
+        return receipt::write(context, (&node, genesis), subject, path);
+    }
     answer["verified"] = json!(holding.verified);
+    answer["time_ms"] = json!(holding.time_ms);
     answer["address"] = json!(address);
     let waiting = match told.next_nonce - told.nonce.min(told.next_nonce) {
         0 => String::new(),
@@ -111,7 +154,7 @@ fn show(context: &Context, account: &str, genesis: Option<&Path>) -> Outcome {
         network.unit.full(holding.balance),
         told.nonce,
         holding.height,
-        verified_words(holding.verified)
+        holding.words()
     );
     context.output.result(&answer, &text);
     context
@@ -125,7 +168,7 @@ fn show(context: &Context, account: &str, genesis: Option<&Path>) -> Outcome {
 /// # Errors
 /// Those of the call, and [`Exit::Verification`](crate::exit::Exit::Verification).
 pub(crate) fn holding(node: &Node, network: &Network, account: &AccountId) -> Outcome<Holding> {
-    check(network, account, &ask(node, network, account)?)
+    until_caught_up(|| check(node, network, account, &ask(node, network, account)?))
 }
 
 /// Asks `node` for an account.
@@ -164,14 +207,15 @@ fn replaced_words(names: &Names, account: &AccountId, current: &Hash) -> Outcome
 /// # Errors
 /// [`Exit::Verification`](crate::exit::Exit::Verification) says what does not fit.
 pub(crate) fn check(
+    node: &Node,
     network: &Network,
     account: &AccountId,
     told: &reply::Account,
 ) -> Outcome<Holding> {
-    if let Some(genesis) = &network.genesis {
-        Verifier::new(genesis).account(account, told)?;
-    }
+    let verify = |genesis| Verifier::new(node, genesis)?.account(account, told);
+    let time_ms = network.genesis.as_ref().map(verify).transpose()?;
     Ok(Holding {
+        time_ms,
         balance: told.balance_base,
         height: told.height,
         verified: network.genesis.is_some(),

@@ -9,7 +9,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::{decode, encode};
 use starling_ledger::transaction::{Transaction, TransactionId};
 
-use crate::context::Context;
+use crate::context::{Context, Node};
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
 use crate::key_file::hex;
@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, args: &BlockArgs) -> Outcome {
     };
     let mut answer = node.rpc.call("block", &parameters)?;
     let (block, certificate) = read(&answer)?;
-    let verified = verify(&network, &block, &certificate)?;
+    let verified = verify(&node, &network, &block, &certificate)?;
     answer["verified"] = json!(verified.is_some());
     let names = context.names(&network)?;
     let text = describe(&block, verified.as_ref(), &network, &names);
@@ -113,12 +113,17 @@ fn read(answer: &Value) -> Outcome<(Block, String)> {
     Ok((block, text("certificate").to_owned()))
 }
 
-fn verify(network: &Network, block: &Block, certificate: &str) -> Outcome<Option<VerifiedHeader>> {
+fn verify(
+    node: &Node,
+    network: &Network,
+    block: &Block,
+    certificate: &str,
+) -> Outcome<Option<VerifiedHeader>> {
     let Some(genesis) = &network.genesis else {
         return Ok(None);
     };
     let header = hex(&encode(&block.header));
-    let verified = Verifier::new(genesis).header(&header, certificate)?;
+    let verified = Verifier::new(node, genesis)?.header(&header, certificate)?;
     if Block::transaction_root(&block.transactions) != block.header.transaction_root {
         let message = "verification failed, the node lied: these are not the block's transactions";
         return Err(CliError::new(Exit::Verification, message));
@@ -134,7 +139,7 @@ fn describe(
 ) -> String {
     let header = &block.header;
     let signed = verified.map_or(String::new(), |verified| {
-        format!(" · {}/{} signed", verified.signed, verified.total)
+        format!(" · {}", verified.signed_words())
     });
     let mut lines = vec![
         format!(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use starling_ledger::hash::Hash;
+use starling_ledger::light;
 use starling_ledger::transaction::Action;
 
 use crate::context::Context;
@@ -13,7 +14,9 @@ use crate::desk::{Desk, record};
 use crate::draft::check_memo;
 use crate::error::{CliError, Outcome};
 use crate::file_digest;
+use crate::receipt;
 use crate::terms::Terms;
+use crate::verify::state_proof;
 
 use super::account::verified_words;
 
@@ -34,6 +37,7 @@ const EXAMPLES_SHOW: &str = "\
 Examples:
   starling record show alice --file lease.pdf
   starling record show starlocal1q… 9f86d081… --json | jq .data.recorded_ms
+  starling record show alice --file lease.pdf --receipt lease.receipt
 
 That there is no such record is proven too; the exit code is 0 then as well, `exists` is false.";
 
@@ -71,6 +75,9 @@ enum RecordCommand {
         /// Genesis of the network, to verify against.
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
+        /// Write what proves it to a new file, for `starling verify`.
+        #[arg(long, value_name = "FILE")]
+        receipt: Option<PathBuf>,
     },
 }
 
@@ -105,7 +112,11 @@ pub(crate) fn run(context: &Context, args: &RecordArgs) -> Outcome {
             sender,
             subject,
             genesis,
-        } => show(context, sender, &subject.digest()?, genesis.as_deref()),
+            receipt,
+        } => {
+            let files = (genesis.as_deref(), receipt.as_deref());
+            show(context, sender, &subject.digest()?, files)
+        }
     }
 }
 
@@ -126,11 +137,25 @@ fn add(desk: &Desk<'_>, from: &str, digest: &Hash, note: &str) -> Outcome {
     Ok(())
 }
 
-fn show(context: &Context, sender: &str, digest: &Hash, genesis: Option<&Path>) -> Outcome {
+fn show(
+    context: &Context,
+    sender: &str,
+    digest: &Hash,
+    (genesis, receipt): (Option<&Path>, Option<&Path>),
+) -> Outcome {
     let node = context.connect()?;
     let network = context.network(&node, genesis)?;
     let account = context.names(&network)?.account(sender)?;
     let told = record(&node, &network, (&account, digest))?;
+    if let Some(path) = receipt {
+        let genesis = network.known()?;
+        let subject = light::Subject::Record {
+            sender: account,
+            digest: *digest,
+            proof: state_proof(&told.proof)?,
+        };
+        return receipt::write(context, (&node, genesis), (&told.header, subject), path);
+    }
     let is_verified = network.genesis.is_some();
     let mut lines = vec![format!("record {digest} of {sender}")];
     if told.exists {

@@ -7,26 +7,29 @@ mod submit;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use starling_ledger::address::AccountId;
+use starling_ledger::genesis::Genesis;
 use starling_ledger::hash::Hash;
+use starling_ledger::light::Subject;
 use starling_ledger::transaction::{Action, RawTransaction, TransactionId};
 
 use crate::authority::describe as describe_authority;
-use crate::context::Context;
+use crate::context::{Context, Node};
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
 use crate::names::{Names, short};
 use crate::network::Network;
+use crate::receipt;
 use crate::rpc::{parse, reply};
-use crate::verify::{Verifier, unhex};
+use crate::verify::{Verifier, list_proof, unhex};
 
 use super::account::verified_words;
 
 const EXAMPLES: &str = "\
 Examples:
   starling tx show 3f1c…
-  starling tx show 3f1c… --receipt > receipt.json
+  starling tx show 3f1c… --receipt payment.receipt
   starling tx build alice --pay bob 25 --output rent.toml
   starling tx sign rent.toml --key alice
   starling tx submit rent.toml";
@@ -34,7 +37,7 @@ const EXAMPLES_SHOW: &str = "\
 Examples:
   starling tx show 3f1c…               the id as `send` printed it
   starling tx show 3f1c… --json | jq .data.status
-  starling tx show 3f1c… --receipt > receipt.json   header, certificate and proof of inclusion";
+  starling tx show 3f1c… --receipt payment.receipt   what proves it, in a file";
 
 /// `starling tx …`.
 #[derive(Debug, Args)]
@@ -57,9 +60,10 @@ enum TxCommand {
     Show {
         /// The transaction's id, 64 hex digits.
         id: String,
-        /// Print what proves it, as JSON.
-        #[arg(long)]
-        receipt: bool,
+        /// Write what proves it to a new file, for `starling verify`; by default a file named after
+        /// the id.
+        #[arg(long, value_name = "FILE")]
+        receipt: Option<Option<PathBuf>>,
         /// Genesis of the network, to verify against.
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
@@ -79,11 +83,15 @@ pub(crate) fn run(context: &Context, args: &TxArgs) -> Outcome {
             id,
             receipt,
             genesis,
-        } => show(context, id, *receipt, genesis.as_deref()),
+        } => show(context, id, (genesis.as_deref(), receipt.as_ref())),
     }
 }
 
-fn show(context: &Context, id: &str, receipt: bool, genesis: Option<&Path>) -> Outcome {
+fn show(
+    context: &Context,
+    id: &str,
+    (genesis, receipt): (Option<&Path>, Option<&Option<PathBuf>>),
+) -> Outcome {
     let id: Hash = id.parse().map_err(|_| {
         CliError::usage(format!(
             "`{id}` is no transaction id: not 64 hexadecimal digits"
@@ -98,22 +106,21 @@ fn show(context: &Context, id: &str, receipt: bool, genesis: Option<&Path>) -> O
     let told: reply::Transaction = parse("transaction", answer.clone())?;
     let is_final = told.status == "final";
     if is_final && let Some(genesis) = &network.genesis {
-        Verifier::new(genesis).transaction(&id, &told)?;
+        Verifier::new(&node, genesis)?.transaction(&id, &told)?;
     }
     let verified = is_final && network.genesis.is_some();
     answer["verified"] = json!(verified);
     answer["id"] = json!(id.to_string());
-    if receipt {
+    if let Some(path) = receipt {
         if !is_final {
             let message = format!("no receipt: the transaction is {}, not final", told.status);
             return Err(
                 CliError::new(Exit::NotFinal, message).next(format!("starling tx show {id}"))
             );
         }
-        let receipt = receipt_of(&id, &network, &answer);
-        let text = serde_json::to_string_pretty(&receipt).unwrap_or_default();
-        context.output.result(&receipt, &text);
-        return Ok(());
+        let named = PathBuf::from(format!("{}.receipt", id.0.short()));
+        let path = path.as_ref().unwrap_or(&named);
+        return write_receipt(context, (&node, network.known()?), &told, path);
     }
     let text = describe(&id, &told, &network, &context.names(&network)?, verified);
     context.output.result(&answer, &text);
@@ -193,18 +200,17 @@ pub(crate) fn actions(
     actions.iter().map(line).collect()
 }
 
-/// Collects what proves a transaction to whoever has the genesis.
-fn receipt_of(id: &TransactionId, network: &Network, answer: &Value) -> Value {
-    json!({
-        "kind": "starling-receipt",
-        "v": 1,
-        "network": network.name,
-        "genesis": network.genesis_hash.to_string(),
-        "id": id.to_string(),
-        "height": answer["height"],
-        "raw": answer["raw"],
-        "header": answer["header"],
-        "certificate": answer["certificate"],
-        "proof": answer["proof"],
-    })
+/// Writes what proves a final transaction to whoever has the genesis.
+fn write_receipt(
+    context: &Context,
+    (node, genesis): (&Node, &Genesis),
+    told: &reply::Transaction,
+    path: &Path,
+) -> Outcome {
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    let raw = RawTransaction(unhex("transaction", &given(&told.raw))?.into());
+    let proof = list_proof(&given(&told.proof))?;
+    let header = given(&told.header);
+    let subject = (header.as_str(), Subject::Transaction { raw, proof });
+    receipt::write(context, (node, genesis), subject, path)
 }

@@ -344,6 +344,36 @@ pub(crate) struct Transaction {
     pub(crate) proof: Option<String>,
 }
 
+/// The answer to `light_steps`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LightSteps {
+    /// The steps, encoded, hex.
+    pub(crate) steps: Vec<String>,
+}
+
+/// The answer to `light_header`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LightHeader {
+    /// The header, encoded, hex.
+    pub(crate) header: String,
+    /// The validators that sign the next block, encoded, hex.
+    pub(crate) next_validators: String,
+}
+
+/// The answer to `light_validators`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LightValidators {
+    /// The set, encoded, hex.
+    pub(crate) validators: String,
+}
+
+/// The answer to `light_headers`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LightHeaders {
+    /// The headers, encoded, hex, descending.
+    pub(crate) headers: Vec<String>,
+}
+
 /// The answer to `submit`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Submitted {

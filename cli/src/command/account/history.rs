@@ -149,7 +149,7 @@ fn read(
         let page: Page = node.rpc.typed("account_history", &question)?;
         if before.is_none() {
             let account: reply::Account = parse("account_history", page.account.clone())?;
-            list.verified = check(network, id, &account)?.verified;
+            list.verified = check(node, network, id, &account)?.verified;
             list.nonce = account.nonce;
             end = Some(account.history.clone().unwrap_or(Hash::ZERO.to_string()));
         }

@@ -85,7 +85,7 @@ fn submit(desk: &Desk<'_>, order: &Order) -> Outcome {
 fn check_author(desk: &Desk<'_>, file: &TxFile) -> Outcome {
     let draft = &file.draft;
     let told = ask(&desk.node, &desk.network, &draft.sender)?;
-    check(&desk.network, &draft.sender, &told)?;
+    check(&desk.node, &desk.network, &draft.sender, &told)?;
     if current_authority(&draft.sender, &told)? != draft.authority.hash() {
         let message = format!(
             "rejected: the authority of {} is not the one that signed this",

@@ -1,0 +1,262 @@
+//! The memory of what was verified: per network, the last header, so that nobody leads back.
+//!
+//! One small file per network in the data folder, named after the genesis. It is written all or
+//! nothing. Commands that run at once take turns, and the highest block stays.
+//!
+//! # Invariants
+//! - The height that is remembered never falls.
+//! - A damaged file is set aside, with a warning that nothing silences, and the checks begin at
+//!   the genesis again.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use starling_ledger::codec::encode;
+use starling_ledger::genesis::Genesis;
+use starling_ledger::hash::Hash;
+use starling_ledger::light::{Conflict, SAVED_BYTES_MAX, Trusted};
+
+use crate::args::Global;
+use crate::error::{CliError, FileContext as _, Outcome};
+use crate::exit::Exit;
+use crate::folders;
+use crate::key_file::hex;
+use crate::output::Output;
+
+/// How often a turn at the file is tried for, and the pause between: a disk may take its time.
+const TRIES: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The file of one network.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    folder: PathBuf,
+    network: Hash,
+}
+
+impl Memory {
+    /// Names the file of `network`. Nothing is read yet.
+    ///
+    /// # Errors
+    /// If the user has no home folder and named none.
+    pub(super) fn open(global: &Global, network: Hash) -> Outcome<Self> {
+        let folder = folders::data(global)?.join("verified");
+        Ok(Self { folder, network })
+    }
+
+    fn path(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.network))
+    }
+
+    /// Returns the last point that was verified; `None` where there is none, or a damaged one.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub(super) fn recall(&self, genesis: &Genesis, output: Output) -> Outcome<Option<Trusted>> {
+        let path = self.path("head");
+        let Some(bytes) = read(&path).on("read", &path)? else {
+            return Ok(None);
+        };
+        let reason = match Trusted::from_bytes(genesis, &bytes) {
+            Ok(Ok(trusted)) => return Ok(Some(trusted)),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let aside = self.path("damaged");
+        let kept = match fs::rename(&path, &aside) {
+            Ok(()) => format!("it is set aside as {}", aside.display()),
+            Err(error) => format!("it cannot be set aside: {error}"),
+        };
+        output.warn(&format!(
+            "{} cannot be used: {reason}; {kept}. What was verified before is forgotten: this \
+             check begins at the genesis again",
+            path.display()
+        ));
+        Ok(None)
+    }
+
+    /// Remembers `trusted`, unless a later block is remembered already.
+    ///
+    /// # Errors
+    /// If the file cannot be written; [`Exit::Verification`] if another command verified another
+    /// block of this height.
+    pub(super) fn keep(&self, genesis: &Genesis, trusted: &Trusted) -> Outcome {
+        let Some(bytes) = trusted.to_bytes() else {
+            return Ok(());
+        };
+        folders::create_private(&self.folder)?;
+        let _turn = self.turn()?;
+        let path = self.path("head");
+        let known = read(&path).on("read", &path)?;
+        let known = known.and_then(|known| Trusted::from_bytes(genesis, &known).ok()?.ok());
+        if let Some(known) = known {
+            if known.height() > trusted.height() || known.hash() == trusted.hash() {
+                return Ok(());
+            }
+            if known.height() == trusted.height() {
+                let message = format!(
+                    "verification failed: two certified blocks at height {}: {} and {}",
+                    known.height(),
+                    known.hash(),
+                    trusted.hash()
+                );
+                return Err(CliError::new(Exit::Verification, message).code("conflict"));
+            }
+        }
+        folders::write_private(&path, &bytes)
+    }
+
+    /// Waits for its turn, which ends when the value is dropped.
+    fn turn(&self) -> Outcome<File> {
+        let path = self.path("lock");
+        let open = || {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)
+        };
+        let file = open().on("open", &path)?;
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => {
+                    return Err(CliError::file("lock", &path, &error));
+                }
+            }
+        }
+        let message = format!("another command holds {}", path.display());
+        Err(CliError::new(Exit::Locked, message))
+    }
+
+    /// Writes down two certified blocks that contradict each other, and says where.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(super) fn evidence(&self, conflict: &Conflict) -> Outcome<PathBuf> {
+        folders::create_private(&self.folder)?;
+        let path = self.path(&format!("conflict-{}.json", conflict.other.height));
+        let trusted = conflict.trusted.as_ref();
+        let certificate = conflict.trusted_certificate.as_ref();
+        let text = serde_json::json!({
+            "genesis": self.network.to_string(),
+            "trusted_header": trusted.map(|header| hex(&encode(header))),
+            "trusted_certificate": certificate.map(|certificate| hex(&encode(certificate))),
+            "other_header": hex(&encode(&conflict.other)),
+            "other_certificate": hex(&encode(&conflict.certificate)),
+        });
+        folders::write_private(&path, text.to_string().as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// Reads a file of this kind; one that is too large is cut, and so found damaged.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(SAVED_BYTES_MAX).unwrap_or(u64::MAX);
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use starling_ledger::block::{BlockHash, BlockHeader};
+    use starling_ledger::light::Checkpoint;
+    use starling_ledger::validators::ValidatorSet;
+
+    use super::*;
+
+    /// A block that somebody vouches for.
+    fn point(genesis: &Genesis, height: u64, state: u8) -> Trusted {
+        let set = genesis.validator_set().unwrap();
+        let header = BlockHeader {
+            version: 1,
+            upgrade_signal: 1,
+            genesis: genesis.hash(),
+            height,
+            round: 0,
+            parent: BlockHash(Hash::ZERO),
+            time_ms: height,
+            proposer: set.members()[0].account,
+            transaction_root: Hash::ZERO,
+            transaction_count: 0,
+            state_root: Hash([state; 32]),
+            validators_hash: set.hash(),
+            next_validators_hash: set.hash(),
+            evidence_root: Hash::ZERO,
+            evidence_count: 0,
+            parent_certificate_hash: Hash::ZERO,
+        };
+        let next = ValidatorSet::clone(&set);
+        Trusted::checkpoint(genesis, Checkpoint::of(&header), header, next).unwrap()
+    }
+
+    fn memory(folder: &Path, genesis: &Genesis) -> Memory {
+        Memory {
+            folder: folder.join("verified"),
+            network: genesis.hash(),
+        }
+    }
+
+    fn height(memory: &Memory, genesis: &Genesis) -> Option<u64> {
+        let found = memory.recall(genesis, Output::unparsed(false)).unwrap();
+        found.map(|trusted| trusted.height())
+    }
+
+    #[test]
+    fn the_highest_block_stays_also_when_many_write_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let genesis = Genesis::local("local", 1, 4);
+        let memory = memory(folder.path(), &genesis);
+        assert_eq!(height(&memory, &genesis), None);
+        std::thread::scope(|scope| {
+            for number in 1..=8 {
+                let (memory, genesis) = (&memory, &genesis);
+                scope.spawn(move || {
+                    memory.keep(genesis, &point(genesis, number, 0)).unwrap();
+                });
+            }
+        });
+        assert_eq!(height(&memory, &genesis), Some(8));
+        memory.keep(&genesis, &point(&genesis, 3, 0)).unwrap();
+        assert_eq!(height(&memory, &genesis), Some(8));
+    }
+
+    #[test]
+    fn another_block_of_the_same_height_is_a_conflict() {
+        let folder = tempfile::tempdir().unwrap();
+        let genesis = Genesis::local("local", 1, 4);
+        let memory = memory(folder.path(), &genesis);
+        memory.keep(&genesis, &point(&genesis, 8, 0)).unwrap();
+        memory.keep(&genesis, &point(&genesis, 8, 0)).unwrap();
+        let refused = memory.keep(&genesis, &point(&genesis, 8, 1)).unwrap_err();
+        assert_eq!(
+            (refused.exit, refused.code.as_str()),
+            (Exit::Verification, "conflict")
+        );
+    }
+
+    #[test]
+    fn a_network_never_sees_the_memory_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| Genesis::local(name, 1, 4));
+        let first = memory(folder.path(), &one);
+        first.keep(&one, &point(&one, 8, 0)).unwrap();
+        assert_eq!(height(&memory(folder.path(), &other), &other), None);
+        // A file in the wrong place is set aside.
+        let second = memory(folder.path(), &other);
+        fs::copy(first.path("head"), second.path("head")).unwrap();
+        assert_eq!(height(&second, &other), None);
+        assert!(second.path("damaged").exists());
+    }
+}
