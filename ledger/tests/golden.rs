@@ -1,8 +1,7 @@
 //! The bytes of every type of the format, pinned.
 //!
 //! A difference means that nodes of two versions no longer understand each other: change the files
-//! only together with the protocol version. `STARLING_BLESS=1 cargo test --release --test golden`
-//! writes them anew.
+//! only together with the protocol version. `vectors/golden/README.md` says how to write them anew.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -39,7 +38,8 @@ fn generated() -> BTreeMap<&'static str, String> {
     let mut files: BTreeMap<_, String> = BTreeMap::new();
     for sample in all() {
         let text = files.entry(sample.file).or_default();
-        writeln!(text, "{} {}", sample.name, hex(&sample.bytes)).unwrap();
+        let (name, kind) = (sample.name, sample.kind);
+        writeln!(text, "{name} {kind} {}", hex(&sample.bytes)).unwrap();
     }
     files
 }
@@ -67,9 +67,9 @@ fn golden_bytes_decode_and_encode_to_themselves() {
         .collect();
     for sample in all() {
         let lines = pinned[sample.file].lines();
-        let mut fields = lines.filter_map(|line| line.split_once(' '));
-        let (_, text) = fields.find(|(name, _)| *name == sample.name).unwrap();
-        let bytes = unhex(text);
+        let mut rows = lines.map(|line| line.split(' ').collect::<Vec<_>>());
+        let row = rows.find(|row| row[0] == sample.name).unwrap();
+        let bytes = unhex(row[2]);
         assert_eq!((sample.again)(&bytes), Ok(bytes), "{}", sample.name);
     }
 }

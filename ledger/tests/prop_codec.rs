@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn random_bytes_have_one_encoding_or_none(bytes in vec(any::<u8>(), 0..600)) {
         for sample in all() {
-            prop_assert!(has_one_encoding(&sample, &bytes), "{sample}");
+            prop_assert!(has_one_encoding(sample, &bytes), "{sample}");
         }
     }
 
@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn bytes_of_small_numbers_have_one_encoding_or_none(bytes in vec(0u8..3, 0..600)) {
         for sample in all() {
-            prop_assert!(has_one_encoding(&sample, &bytes), "{sample}");
+            prop_assert!(has_one_encoding(sample, &bytes), "{sample}");
         }
     }
 
@@ -86,7 +86,7 @@ proptest! {
                 2 => bytes.insert(at, byte),
                 _ => drop(bytes.remove(at)),
             }
-            prop_assert!(has_one_encoding(&sample, &bytes), "{sample}");
+            prop_assert!(has_one_encoding(sample, &bytes), "{sample}");
         }
     }
 }
@@ -125,7 +125,7 @@ fn a_length_bomb_is_refused_or_no_length() {
             for at in 0..sample.bytes.len().saturating_sub(7) {
                 let mut bytes = sample.bytes.clone();
                 bytes[at..at + 8].copy_from_slice(&bomb.to_le_bytes());
-                assert!(has_one_encoding(&sample, &bytes), "{sample} at {at}");
+                assert!(has_one_encoding(sample, &bytes), "{sample} at {at}");
             }
         }
     }
@@ -143,8 +143,7 @@ fn refuses_a_length_bomb_in_a_list() {
         ("genesis", 72 + 8),
     ];
     for (name, from_end) in places {
-        let samples = all();
-        let sample = samples.iter().find(|sample| sample.name == name).unwrap();
+        let sample = all().iter().find(|sample| sample.name == name).unwrap();
         let at = sample.bytes.len() - from_end;
         let length = u64::from_le_bytes(sample.bytes[at..at + 8].try_into().unwrap());
         assert!((1..=2).contains(&length), "{name}");
