@@ -16,6 +16,7 @@ has_libclang || missing+=(libclang-dev)
 command -v c++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = test ]; then
     command -v strace >/dev/null || missing+=(strace)
+    command -v python3 >/dev/null || missing+=(python3)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
