@@ -9,3 +9,4 @@ mod health;
 mod history;
 mod light;
 mod node;
+mod shapes;
