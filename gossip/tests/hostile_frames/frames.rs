@@ -160,6 +160,7 @@ pub(crate) fn frames() -> Vec<(Lane, Vec<u8>)> {
             SyncFrame::WantBlocks { from: 7, count: 64 }.encode(),
         ),
         (Lane::Sync, SyncFrame::Blocks { from: 7, blocks }.encode()),
+        (Lane::Sync, SyncFrame::Pruned { from: 7, first: 9 }.encode()),
         (Lane::Address, AddressFrame::Want.encode()),
         (Lane::Address, AddressFrame::Addresses(vec![node]).encode()),
     ]);
