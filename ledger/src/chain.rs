@@ -214,8 +214,8 @@ impl ChainStore {
     }
 
     /// Begins the chain of `genesis` after the block of `header`, whose state the storage holds
-    /// already and of which no block is kept: a ledger that was restored from a snapshot. `sets` are
-    /// the validators that signed that block and those that sign the next.
+    /// already and of which no block is kept: a ledger that was restored from a snapshot. `sets`
+    /// are the validators that signed that block and those that sign the next.
     ///
     /// # Errors
     /// [`ChainError::Mismatch`] if header and certificate are not of one block;

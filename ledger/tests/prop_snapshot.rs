@@ -52,7 +52,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn chunks_tile_the_state_and_rebuild_it_in_any_order(content in content(), seed in any::<u64>()) {
+    fn chunks_tile_the_state_and_rebuild_it_in_any_order(
+        content in content(),
+        seed in any::<u64>(),
+    ) {
         let state = built(&content).state;
         let chunks = cut(&state);
         let listed: Vec<_> = chunks.iter().map(|(summary, _)| *summary).collect();
