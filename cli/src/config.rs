@@ -14,7 +14,7 @@ use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 
 /// The keys of a config file.
-pub(crate) const KEYS: [&str; 10] = [
+pub(crate) const KEYS: [&str; 11] = [
     "data_dir",
     "genesis",
     "history_index",
@@ -24,6 +24,7 @@ pub(crate) const KEYS: [&str; 10] = [
     "log",
     "node_key",
     "peers",
+    "snapshot_epochs",
     "validator_key",
 ];
 /// Where a node listens for neighbours when nothing is said.
@@ -57,6 +58,8 @@ pub(crate) struct NodeConfig {
     pub(crate) keep_blocks: Option<u64>,
     /// Whether to keep the index of each account's own transactions; it is kept if nothing is said.
     pub(crate) history_index: Option<bool>,
+    /// Epochs from one snapshot of the state to the next; none are made at 0, the default.
+    pub(crate) snapshot_epochs: Option<u64>,
 }
 
 impl NodeConfig {
@@ -99,6 +102,7 @@ impl NodeConfig {
             log: stronger.log.or(self.log),
             keep_blocks: stronger.keep_blocks.or(self.keep_blocks),
             history_index: stronger.history_index.or(self.history_index),
+            snapshot_epochs: stronger.snapshot_epochs.or(self.snapshot_epochs),
         }
     }
 
@@ -183,7 +187,7 @@ mod tests {
         let text = "data_dir = \"d\"\ngenesis = \"g\"\n\
                     history_index = false\nhttp = \"127.0.0.1:2\"\n\
                     keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
-                    peers = [\"127.0.0.1:3\"]\nvalidator_key = \"v\"\n";
+                    peers = [\"127.0.0.1:3\"]\nsnapshot_epochs = 2\nvalidator_key = \"v\"\n";
         NodeConfig::parse(text).unwrap();
         assert_eq!(text.lines().count(), KEYS.len());
     }

@@ -20,6 +20,8 @@ mod handle;
 mod pruning;
 pub mod replay;
 mod run_mark;
+pub mod snapshot_files;
+mod snapshots;
 mod trace;
 mod workers;
 
@@ -48,6 +50,7 @@ pub use clock::wall_ms;
 pub use consensus_log::{LogError, SignGuard};
 pub use control::{Checkpoint, ask};
 pub use handle::{About, NodeHandle, NumberedEvent, Unavailable};
+pub use snapshots::SNAPSHOTS_KEPT;
 
 use clock::Clock;
 use consensus_log::{LogFiles, RecoveredFiles};
@@ -55,6 +58,7 @@ use disk::Disk;
 use driver::{Driver, Inboxes};
 use pruning::Pruning;
 use run_mark::RunMark;
+use snapshots::Snapshots;
 use workers::Workers;
 
 /// Threads that check transactions. Our choice: one of the smallest machine's two cores; the other
@@ -87,6 +91,8 @@ pub struct RuntimeConfig {
     pub history_index: bool,
     /// Copies the open store, for backups; `None` where the store cannot be copied.
     pub checkpoint: Option<Checkpoint>,
+    /// Epochs from one snapshot to the next; 0 makes none.
+    pub snapshot_epochs: u64,
 }
 
 /// Why a node stopped, or did not start.
@@ -184,7 +190,7 @@ async fn start(
     let driver = Driver {
         core,
         clock,
-        disk: Disk::start(&chain, config.storage, pruning, disked)?,
+        disk: Disk::start(&chain, Arc::clone(&config.storage), pruning, disked)?,
         workers: Workers::start(worker, CHECK_THREADS, worked)?,
         log: files.start(logged)?,
         transport,
@@ -192,6 +198,7 @@ async fn start(
         at_once: VecDeque::new(),
         dialed: BTreeSet::new(),
         published: None,
+        snapshots: start_snapshots(&config, &chain)?,
     };
     ready(&handle);
     let inboxes = Inboxes {
@@ -269,6 +276,12 @@ fn settle_history(chain: &ChainStore) -> Result<(), ChainError> {
         }
     }
     Ok(())
+}
+
+fn start_snapshots(config: &RuntimeConfig, chain: &Arc<ChainStore>) -> std::io::Result<Snapshots> {
+    let epoch_blocks = config.genesis.parameters.epoch_blocks;
+    let (folder, epochs) = (&config.data_dir, config.snapshot_epochs);
+    Snapshots::start(chain, folder, epoch_blocks, epochs)
 }
 
 fn serve_http(address: SocketAddr, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {

@@ -64,6 +64,7 @@ fn start(index: usize, ports: &[u16]) -> Node {
         listen: address(ports[index]),
         http: address(0),
         peers: peers.collect(),
+        snapshot_epochs: 0,
     };
     let (stop, stopped) = oneshot::channel();
     let (ready, is_ready) = mpsc::channel();

@@ -35,9 +35,9 @@ Examples:
 
 One peer's address is enough to join. Flags win over the environment (STARLING_LISTEN,
 STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX,
-STARLING_DATA_DIR), and that over the config file. Keys of the file:
+STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that over the config file. Keys of the file:
 data_dir, genesis, listen, http, peers, validator_key, node_key, log, keep_blocks,
-history_index; paths are relative to it.";
+history_index, snapshot_epochs; paths are relative to it.";
 
 /// One line per block: the agreement engine's own remarks begin at debug.
 const DEFAULT_LOG: &str = "info,arc_malachitebft_core_consensus=warn";
@@ -95,6 +95,15 @@ struct RunArgs {
         hide_env = true
     )]
     history_index: Option<bool>,
+    /// Make a snapshot of the state every so many epochs, in `snapshots/` of the data folder, where
+    /// the last two are kept; 0 makes none [default: 0].
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STARLING_SNAPSHOT_EPOCHS",
+        hide_env = true
+    )]
+    snapshot_epochs: Option<u64>,
     /// Sign at once, although this folder remembers no signature: you vouch that no other copy of
     /// this validator runs or has run since.
     #[arg(long)]
@@ -139,6 +148,7 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
         log: args.log.clone(),
         keep_blocks: args.keep_blocks,
         history_index: args.history_index,
+        snapshot_epochs: args.snapshot_epochs,
     }))
 }
 
@@ -187,6 +197,7 @@ fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
         keep_blocks: config.keep_blocks,
         history_index: config.history_index.unwrap_or(true),
         checkpoint: Some(checkpoint),
+        snapshot_epochs: config.snapshot_epochs.unwrap_or(0),
     })
 }
 

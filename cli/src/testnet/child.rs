@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 /// How long a node may take to stop in good order.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 const STOP_POLL: Duration = Duration::from_millis(10);
+/// Settings from the environment that all nodes may share.
+const SHARED_VARIABLES: [&str; 2] = ["STARLING_LOG", "STARLING_SNAPSHOT_EPOCHS"];
 
 /// How to start a node.
 #[derive(Clone, Debug)]
@@ -94,9 +96,10 @@ impl NodeProcess {
             .open(&self.recipe.log)?;
         // A group of its own, so that Ctrl-C on the terminal reaches the supervisor alone.
         let mut command = Command::new(&self.recipe.program);
-        // What the user set for one node must not reach all of them; the log filter may.
+        // What the user set for one node must not reach all of them, but for what may be alike.
         for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"STARLING_") && name != "STARLING_LOG" {
+            let ours = name.as_encoded_bytes().starts_with(b"STARLING_");
+            if ours && !SHARED_VARIABLES.iter().any(|shared| name == *shared) {
                 command.env_remove(name);
             }
         }

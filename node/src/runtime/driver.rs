@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::consensus_log::{LogSender, Logged};
 use super::disk::{Disk, DiskResult};
 use super::handle::{NodeHandle, NumberedRequest};
+use super::snapshots::Snapshots;
 use super::workers::Workers;
 use crate::core::{Action, Answer, Core, Input, RequestId, WorkId};
 use crate::work::WorkResult;
@@ -37,6 +38,8 @@ pub(super) struct Driver {
     pub(super) dialed: BTreeSet<LinkId>,
     /// When the status was last published.
     pub(super) published: Option<(u64, Instant)>,
+    /// Told of every height that settles.
+    pub(super) snapshots: Snapshots,
 }
 
 /// Where inputs come from.
@@ -181,6 +184,9 @@ impl Driver {
         let due = |(shown, at): (u64, Instant)| {
             shown != height || now.instant.since(at) >= STATUS_INTERVAL
         };
+        if self.published.is_none_or(|(shown, _)| shown != height) {
+            self.snapshots.offer(self.core.settled());
+        }
         if self.published.is_none_or(due) {
             self.published = Some((height, now.instant));
             self.handle
