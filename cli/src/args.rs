@@ -153,6 +153,8 @@ pub(crate) enum Command {
     Node(command::node::NodeArgs),
     /// Send many transfers and measure how long they take.
     Load(command::load::LoadArgs),
+    /// Make, check and restore snapshots of a node's state.
+    Snapshot(command::snapshot::SnapshotArgs),
 }
 
 fn after_help() -> String {

@@ -11,6 +11,7 @@ pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod record;
 pub(crate) mod send;
+pub(crate) mod snapshot;
 pub(crate) mod stake;
 pub(crate) mod status;
 pub(crate) mod testnet;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: &Cli, output: Output) -> Outcome<Exit> {
         Command::Db(args) => db::run(&context, args),
         Command::Node(args) => node::run(&context, args),
         Command::Load(args) => load::run(&context, args),
+        Command::Snapshot(args) => snapshot::run(&context, args),
     }?;
     Ok(Exit::Ok)
 }
