@@ -72,7 +72,7 @@ fn stakes(testnet: &Testnet) -> Value {
 
 #[test]
 fn a_fifth_validator_bonds_signs_leaves_and_has_its_stake_back() {
-    let testnet = Testnet::up_with(4, &["--epoch-blocks", "20", "--unbonding", "20s"]);
+    let testnet = Testnet::up_with(4, &["--epoch-blocks", "20", "--unbonding", "40s"]);
     testnet.told("key new votes");
     let before = balance(&testnet, "alice");
     let bonded = testnet.told("stake bond 300000 --from alice --consensus-key votes");
