@@ -4,7 +4,7 @@
 //! |---|---|
 //! | keys | `$XDG_DATA_HOME/starling/keys` or `--data-dir`/keys |
 //! | journal of `send --id` | `$XDG_DATA_HOME/starling/journal` or `--data-dir`/journal |
-//! | last verified block of each network | `$XDG_DATA_HOME/starling/verified` or `--data-dir`/verified |
+//! | last verified blocks | `$XDG_DATA_HOME/starling/verified` or `--data-dir`/verified |
 //! | testnets | `$XDG_STATE_HOME/starling/testnets/NAME` |
 
 use std::fs::{self, OpenOptions};
