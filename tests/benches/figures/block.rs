@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use starling_ledger::account::Account;
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block};
@@ -20,7 +20,7 @@ use starling_ledger::transaction::RawTransaction;
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::{ChainMaker, numbered};
 
-use crate::table::{Figure, Unit};
+use crate::table::{Figure, Spent, Stopwatch, Unit};
 
 const TRANSFERS: usize = 10_000;
 const SENDERS: u64 = 20_000;
@@ -30,12 +30,12 @@ const CHUNK: u64 = 100_000;
 
 #[derive(Default)]
 struct Times {
-    decode: Vec<Duration>,
-    verify: Vec<Duration>,
-    execute: Vec<Duration>,
-    root: Vec<Duration>,
-    append: Vec<Duration>,
-    both: Vec<Duration>,
+    decode: Vec<Spent>,
+    verify: Vec<Spent>,
+    execute: Vec<Spent>,
+    root: Vec<Spent>,
+    append: Vec<Spent>,
+    both: Vec<Spent>,
 }
 
 /// Prints the table for a state of so many accounts.
@@ -57,14 +57,18 @@ pub(crate) fn run(unit: &Unit, accounts: u64) {
         one_block(&mut maker, &mut times);
     }
     println!("block of {TRANSFERS} transfers over {accounts} accounts, each transfer:");
-    let print = |name, rounds, goal| unit.print(name, Figure::of(rounds, TRANSFERS), goal);
+    let print =
+        |name, rounds: Vec<Spent>, goal| unit.print(name, Figure::of(&rounds, TRANSFERS), goal);
     print("decode, without signatures", times.decode, None);
     print("decode and verify", times.verify, None);
     print("root: pages and trie", times.root, None);
     print("apply and root: execute", times.execute, None);
     print("append: encode, write, sync", times.append, None);
     let goal = if accounts > 1_000_000 { 1.2 } else { 0.6 };
-    print("execute and append", times.both, Some(goal));
+    let figure = Figure::of(&times.both, TRANSFERS);
+    unit.print("execute and append", figure, Some(goal));
+    let passed = unit.of(figure.wall());
+    println!("    with the time the disk took: {passed:.3} units");
 }
 
 /// Gives the state so many accounts.
@@ -96,7 +100,7 @@ fn one_block(maker: &mut ChainMaker, times: &mut Times) {
     let genesis = maker.tip().genesis_hash;
     let (built, certificate) = maker.build(&transactions);
     let raw = encode(&built.block);
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let block: Block = decode::<_, BLOCK_BYTES_MAX>(&raw).unwrap();
     let trust = |raw: &RawTransaction| raw.trust(&genesis).map(Arc::new);
     let verified: Vec<_> = block
@@ -104,35 +108,35 @@ fn one_block(maker: &mut ChainMaker, times: &mut Times) {
         .iter()
         .map(|raw| trust(raw).unwrap())
         .collect();
-    times.decode.push(start.elapsed());
-    let start = Instant::now();
+    times.decode.push(watch.stop());
+    let watch = Stopwatch::start();
     black_box(RawTransaction::verify_all(
         &block.transactions,
         &Ed25519,
         &genesis,
     ))
     .unwrap();
-    times.verify.push(start.elapsed());
+    times.verify.push(watch.stop());
     let once = Cell::new(verified);
     let checks = Checks {
         scheme: &Ed25519,
         transactions: &|_| Ok(once.take()),
         verified_certificate: Some(block.header.parent_certificate_hash),
     };
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let executed = execute(maker.tip(), &block, &checks).unwrap();
-    let execution = start.elapsed();
-    let start = Instant::now();
+    let execution = watch.stop();
+    let watch = Stopwatch::start();
     let batch = ChainStore::append_batch(&block, &executed, &certificate).unwrap();
     maker.chain().append(batch).unwrap();
-    let appending = start.elapsed();
+    let appending = watch.stop();
     times.execute.push(execution);
     times.append.push(appending);
-    times.both.push(execution + appending);
+    times.both.push(execution.and(appending));
     let entry = |(id, account): &(_, Account)| (StateKey::account(id), Some(account.to_bytes()));
     let changes: BTreeMap<_, _> = executed.touched.iter().map(entry).collect();
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     black_box(maker.tip().state.update(&changes).unwrap());
-    times.root.push(start.elapsed());
+    times.root.push(watch.stop());
     maker.advance(&executed, &block, certificate);
 }

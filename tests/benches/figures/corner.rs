@@ -18,7 +18,7 @@ use starling_ledger::storage::{Storage, WriteBatch};
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::numbered;
 
-use crate::table::{Figure, rounds};
+use crate::table::rounds;
 
 const BITS: u32 = 11;
 const ACCOUNTS: u64 = 1_000_000;
@@ -78,9 +78,8 @@ fn report(name: &str, storage: &Arc<dyn Storage>, state: &State, keys: &[Vec<u8>
     assert_eq!(opened.root(), state.root());
     let mean = sizes.iter().sum::<usize>() / sizes.len();
     let most = sizes.iter().max().unwrap();
-    let update: Figure = figure;
     println!(
-        "  {name:<20} proof {mean} bytes, at most {most}; update {update}; start {opening:.0?}"
+        "  {name:<20} proof {mean} bytes, at most {most}; update {figure}; start {opening:.0?}"
     );
 }
 

@@ -8,8 +8,8 @@ use starling_ledger::keys::{
 
 use crate::table::{Unit, rounds};
 
-const ROUNDS: usize = 15;
-const COUNT: usize = 2_048;
+const ROUNDS: usize = 60;
+const COUNT: usize = BATCH_MAX;
 
 struct Signed {
     key: PublicKey,

@@ -4,15 +4,32 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::{Signer, SigningKey};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// One single `verify_strict` of ed25519-dalek: what other costs are held against.
 pub(crate) struct Unit(Figure);
 
-/// What one item costs.
+/// A running measurement of one thread.
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+/// What one run took.
+#[derive(Clone, Copy)]
+pub(crate) struct Spent {
+    /// Time that passed.
+    pub(crate) wall: Duration,
+    /// Time that the processor worked for this thread.
+    pub(crate) cpu: Duration,
+}
+
+/// What one item costs, in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Figure {
-    best_us: f64,
-    middle_us: f64,
+    cpu: f64,
+    wall: f64,
+    middle: f64,
 }
 
 impl Unit {
@@ -22,8 +39,8 @@ impl Unit {
         let message = [9; 32];
         let signature = key.sign(&message);
         let public = key.verifying_key();
-        let figure = rounds(50, 100, || {
-            for _ in 0..100 {
+        let figure = rounds(500, 20, || {
+            for _ in 0..20 {
                 black_box(&public)
                     .verify_strict(black_box(&message), black_box(&signature))
                     .unwrap();
@@ -33,46 +50,87 @@ impl Unit {
         Self(figure)
     }
 
-    /// Prints one line.
+    /// Prints one line; the multiples are of the best round, in time of the processor.
     pub(crate) fn print(&self, name: &str, figure: Figure, goal: Option<f64>) {
-        let units = figure.best_us / self.0.best_us;
+        let units = figure.cpu / self.0.cpu;
         let judged = goal.map_or(String::new(), |goal| {
             let met = if units <= goal { "met" } else { "missed" };
             format!("   goal {goal:.1}: {met}")
         });
-        println!("  {name:<44} {figure}   {units:6.3} units{judged}");
+        println!("  {name:<38} {figure}   {units:6.3} units{judged}");
+    }
+
+    /// Returns the multiple that a time in microseconds is.
+    pub(crate) fn of(&self, us: f64) -> f64 {
+        us / self.0.cpu
+    }
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self {
+            wall: Instant::now(),
+            cpu: cpu(ClockId::ThreadCPUTime),
+        }
+    }
+
+    pub(crate) fn stop(&self) -> Spent {
+        Spent {
+            wall: self.wall.elapsed(),
+            cpu: cpu(ClockId::ThreadCPUTime) - self.cpu,
+        }
+    }
+}
+
+/// Time that the processor worked, for this thread or for the whole process.
+pub(crate) fn cpu(clock: ClockId) -> Duration {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
+    Duration::new(tv_sec.try_into().unwrap(), tv_nsec.try_into().unwrap())
+}
+
+impl Spent {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            wall: self.wall + other.wall,
+            cpu: self.cpu + other.cpu,
+        }
     }
 }
 
 impl Figure {
     /// The figure of rounds that took so long, with `items` in each.
-    pub(crate) fn of(mut rounds: Vec<Duration>, items: usize) -> Self {
-        rounds.sort_unstable();
+    pub(crate) fn of(rounds: &[Spent], items: usize) -> Self {
         let each = |time: Duration| time.as_secs_f64() * 1e6 / items as f64;
+        let mut wall: Vec<_> = rounds.iter().map(|spent| spent.wall).collect();
+        wall.sort_unstable();
+        let cpu = rounds.iter().map(|spent| spent.cpu).min().unwrap();
         Self {
-            best_us: each(rounds[0]),
-            middle_us: each(rounds[rounds.len() / 2]),
+            cpu: each(cpu),
+            wall: each(wall[0]),
+            middle: each(wall[wall.len() / 2]),
         }
     }
 
-    /// Items per second in the best round.
-    pub(crate) fn per_second(&self) -> f64 {
-        1e6 / self.best_us
+    /// The time that passed in the best round.
+    pub(crate) fn wall(&self) -> f64 {
+        self.wall
     }
 }
 
 impl std::fmt::Display for Figure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:8.2} µs ({:8.2})", self.best_us, self.middle_us)
+        let Self { cpu, wall, middle } = self;
+        write!(f, "{cpu:8.2} µs   passed {wall:8.2} ({middle:8.2})")
     }
 }
 
 /// Runs `run`, which handles `items`, so many times.
 pub(crate) fn rounds(rounds: usize, items: usize, mut run: impl FnMut()) -> Figure {
     let mut time = || {
-        let start = Instant::now();
+        let watch = Stopwatch::start();
         run();
-        start.elapsed()
+        watch.stop()
     };
-    Figure::of((0..rounds).map(|_| time()).collect(), items)
+    let spent: Vec<_> = (0..rounds).map(|_| time()).collect();
+    Figure::of(&spent, items)
 }
