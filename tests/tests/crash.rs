@@ -21,10 +21,9 @@ const TRANSFERS: u64 = 4;
 
 /// Kinds of calls that are interrupted, and how many of each at the most.
 const SYNCS: (&str, usize) = ("fdatasync,fsync,sync_file_range", 300);
-const OTHERS: [(&str, usize); 6] = [
-    ("write", 350),
-    ("pwrite64", 100),
-    ("openat", 250),
+const OTHERS: [(&str, usize); 5] = [
+    ("write", 400),
+    ("openat", 300),
     ("unlink,unlinkat,rename,renameat,renameat2,mkdir", 150),
     ("ftruncate,fallocate", 150),
     ("close", 350),
