@@ -6,6 +6,7 @@ use starling_ledger::address::AccountId;
 use starling_ledger::block::{Block, BlockHeader};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::codec::decode;
+use starling_ledger::evidence::Evidence;
 use starling_ledger::genesis::{Genesis, local_account};
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{Ed25519, SecretKey, Signer as _};
@@ -202,6 +203,42 @@ fn candidates_are_told_with_what_they_have_bonded() {
         assert_eq!(candidate["bonded_base"], json!(1_000_000_000_000_u64));
         assert_eq!(candidate["chosen"], true);
     }
+}
+
+#[test]
+fn evidence_is_told_with_its_block_and_can_be_checked() {
+    let mut node = Node::start(quick());
+    let offence = node.chain.double_vote("n2", 2);
+    node.chain.commit_with(&[], &[offence]);
+    node.commit(&[]);
+    let told = call(node.address(), "evidence", json!({}));
+    assert_eq!((&told["latest"], &told["to"]), (&json!(5), &json!(5)));
+    let pieces = told["evidence"].as_array().unwrap();
+    assert_eq!(pieces.len(), 1, "{told}");
+    let piece = &pieces[0];
+    assert_eq!(
+        (&piece["height"], &piece["index"], &piece["offence_height"]),
+        (&json!(4), &json!(0), &json!(2))
+    );
+    assert_eq!(
+        (&piece["kind"], &piece["key"]),
+        (&json!("votes"), &json!(offence.key().to_string()))
+    );
+    let raw = decode::<Evidence, PIECE_MAX>(&bytes(&piece["raw"])).unwrap();
+    raw.verify(&Ed25519, &node.chain.genesis.hash()).unwrap();
+    assert_eq!(raw.hash().to_string(), piece["hash"]);
+    // The stake of the offender is slashed, it sits out, and its key is excluded.
+    let address = node.chain.address("n2");
+    let stake = call(node.address(), "stake", json!({"address": address}));
+    assert_eq!(stake["status"], "sitting_out");
+    let key = call(
+        node.address(),
+        "consensus_key",
+        json!({"key": piece["key"]}),
+    );
+    assert_eq!(key["excluded"], true);
+    let elsewhere = call(node.address(), "evidence", json!({"from": 5}));
+    assert_eq!(elsewhere["evidence"], json!([]));
 }
 
 #[test]

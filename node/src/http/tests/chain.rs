@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use starling_ledger::address::AccountId;
 use starling_ledger::authority::Authority;
-use starling_ledger::block::Block;
+use starling_ledger::block::{Block, BlockHash};
 use starling_ledger::certificate::{CommitCertificate, CommitSignature};
 use starling_ledger::chain::ChainStore;
+use starling_ledger::evidence::Evidence;
 use starling_ledger::execution::{BlockLimits, BlockPlan, Tip, build};
 use starling_ledger::genesis::{Genesis, local_account, local_consensus_key};
+use starling_ledger::hash::Hash;
 use starling_ledger::keys::{Ed25519, SecretKey, Signature, Signer as _};
 use starling_ledger::storage::MemoryStorage;
 use starling_ledger::transaction::{Action, Body, Transaction, VerifiedTransaction};
+use starling_ledger::vote::{Vote, VoteType};
 
 const VALIDATORS: u16 = 4;
 const BIRTH_MS: u64 = 1_700_000_000_000;
@@ -70,11 +73,20 @@ impl Chain {
 
     /// Makes a block of `payments` final and stores it; three of four sign.
     pub(super) fn commit(&mut self, payments: &[Arc<VerifiedTransaction>]) -> Block {
+        self.commit_with(payments, &[])
+    }
+
+    /// The same, with evidence that is punishable.
+    pub(super) fn commit_with(
+        &mut self,
+        payments: &[Arc<VerifiedTransaction>],
+        evidence: &[Evidence],
+    ) -> Block {
         let plan = BlockPlan {
             round: 0,
             clock_ms: self.tip.time_ms + 1000,
             candidates: payments,
-            evidence: &[],
+            evidence,
             parent_certificate: self.certificate.clone(),
             limits: BlockLimits {
                 bytes_max: u32::MAX,
@@ -83,12 +95,29 @@ impl Chain {
         };
         let built = build(&self.tip, plan).unwrap();
         assert_eq!(built.skipped, []);
+        assert_eq!(built.refused_evidence, []);
         let certificate = self.certify(&built.block);
         let batch = ChainStore::append_batch(&built.block, &built.executed, &certificate);
         self.store.append(batch.unwrap()).unwrap();
         self.tip = self.tip.child(&built.executed, &built.block.header);
         self.certificate = Some(certificate);
         built.block
+    }
+
+    /// Makes two votes of a validator that contradict each other.
+    pub(super) fn double_vote(&self, name: &str, height: u64) -> Evidence {
+        let key = local_consensus_key(name);
+        let vote = |byte| {
+            let vote = Vote {
+                vote_type: VoteType::Precommit,
+                height,
+                round: 0,
+                block: Some(BlockHash(Hash([byte; 32]))),
+                validator: key.public_key(),
+            };
+            vote.sign(&self.tip.genesis_hash, &key)
+        };
+        Evidence::of_votes(vote(1), vote(2))
     }
 
     fn certify(&self, block: &Block) -> CommitCertificate {
