@@ -2,7 +2,7 @@
 //!
 //! The checks begin at the last header this machine verified on that network, or at the genesis, or
 //! at the block of `--checkpoint`; the validators are followed from there as
-//! [`light`](starling_ledger::light) says. A header counts when more than two thirds signed it; an
+//! [`light`] says. A header counts when more than two thirds signed it; an
 //! account or a record when its proof leads to the header's state root; a transaction when its
 //! proof leads to the header's transaction root.
 //!

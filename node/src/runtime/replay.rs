@@ -3,6 +3,7 @@
 //! `starling db resync` does this when the state is not to be trusted any more, and a release is
 //! held against the history with it. It is a pipeline of three stages, on threads of its own:
 //!
+//! ```text
 //!     read ──► check (pool): decode, hash, verify signatures in batches   `stage`
 //!                 │ in the order of heights
 //!                 ▼
@@ -10,6 +11,7 @@
 //!                 │
 //!                 ▼
 //!              write: synced batches, several small blocks in one           `writer`
+//! ```
 //!
 //! Everything that is checked at the tip is checked here. With a [`Checkpoint`] the headers up to
 //! it are first followed down from its hash; if they lead to the chain that is there, the
@@ -19,8 +21,8 @@
 //! A replay goes on where the target ends, so it can be stopped at any time.
 //!
 //! # Limits
-//! [`GROUPS_MAX`] groups of at most [`GROUP_BYTES_MAX`] (or one block) are under way, decoded at
-//! about five times their size, and [`WRITES_MAX`] blocks wait for the disk: under 300 MiB at the
+//! `GROUPS_MAX` groups of at most `GROUP_BYTES_MAX` (or one block) are under way, decoded at
+//! about five times their size, and `WRITES_MAX` blocks wait for the disk: under 300 MiB at the
 //! worst.
 
 mod stage;

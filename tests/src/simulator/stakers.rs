@@ -5,7 +5,7 @@
 //! an operator does who sets up a new machine.
 //!
 //! Who breaks the rules has little stake and does nothing with it, and with such a node about the
-//! others keep at least [`KEPT`]: so less than a third of the power of any set breaks the rules,
+//! others keep at least `KEPT`: so less than a third of the power of any set breaks the rules,
 //! whoever sits out.
 
 use std::fmt;
