@@ -39,6 +39,13 @@ fn drawn_networks_are_safe_and_recover_second_half() {
     hold(drawn(61..=120));
 }
 
+/// Seed 85 once stood still: the others took their stake away while a founder that had been cut off
+/// from the first block on watched, so that it held a third of the power.
+#[test]
+fn no_stake_moves_while_a_founder_has_still_to_watch() {
+    hold(drawn(85..=85));
+}
+
 #[test]
 fn a_calm_network_never_needs_a_second_round() {
     for report in hold([1, 4, 7].map(|nodes| Config::calm(3, nodes, 20))) {

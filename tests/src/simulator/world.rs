@@ -310,6 +310,14 @@ impl World {
             return Ok(());
         };
         let founders = usize::from(self.config.nodes);
+        // Else a third of the power could come to be with one that has to watch before it signs:
+        // then nothing is agreed on before its watch is over, which O10 does not wait for.
+        let mut honest = self.nodes.iter().take(founders);
+        if honest
+            .any(|node| node.id.index >= self.config.adversaries.len() && !node.files.remembers())
+        {
+            return Ok(());
+        }
         let nodes = self.nodes.iter().enumerate();
         let ready: Vec<_> = nodes
             .map(|(index, node)| index < founders || node.files.remembers())
