@@ -11,7 +11,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use starling_ledger::hash::{Context, Hash};
 use starling_ledger::state::State;
-use starling_ledger::storage::{MemoryStorage, Storage, WriteBatch};
+use starling_ledger::storage::{MemoryStorage, Storage};
 
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -35,11 +35,7 @@ fn filled() -> (Arc<dyn Storage>, State) {
     let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
     let state = State::open(&storage).unwrap();
     let update = state.update(&changes(0..ACCOUNTS, 0)).unwrap();
-    let mut batch = WriteBatch::new();
-    for (column, key, value) in update.writes {
-        batch.put(column, key, value.unwrap());
-    }
-    storage.write(batch).unwrap();
+    storage.write(update.writes).unwrap();
     let settled = update.state.settled(storage.snapshot().unwrap());
     (storage, settled)
 }

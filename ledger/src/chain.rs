@@ -115,7 +115,7 @@ impl ChainStore {
         }
         genesis.check()?;
         let mut batch = WriteBatch::new();
-        put_state(&mut batch, &self.birth(genesis)?);
+        batch.append(self.birth(genesis)?.writes);
         let validators = genesis.validator_set()?;
         put_validators(&mut batch, &validators);
         batch.put(Column::Meta, layout::GENESIS, encode(genesis));
@@ -192,7 +192,7 @@ impl ChainStore {
             return Err(ChainError::Mismatch { height });
         }
         let mut batch = WriteBatch::new();
-        put_state(&mut batch, &executed.state);
+        batch.append(executed.state.writes.clone());
         if handed_over {
             put_validators(&mut batch, &executed.next_validators);
         }
@@ -259,15 +259,6 @@ impl ChainStore {
     fn birth(&self, genesis: &Genesis) -> Result<StateUpdate, ChainError> {
         let empty = State::empty(self.storage.snapshot()?);
         Ok(empty.update(&genesis.state_entries()?)?)
-    }
-}
-
-fn put_state(batch: &mut WriteBatch, update: &StateUpdate) {
-    for (column, key, value) in &update.writes {
-        match value {
-            Some(value) => batch.put(*column, key.clone(), value.clone()),
-            None => batch.delete(*column, key.clone()),
-        }
     }
 }
 

@@ -46,8 +46,8 @@ mod entry;
 mod epoch_end;
 mod error;
 mod journal;
-mod prefetch;
 mod punish;
+mod read_ahead;
 mod releases;
 mod stakes;
 mod table;
@@ -61,6 +61,7 @@ pub use error::{ApplyError, BlockError, EvidenceRefusal};
 pub use tip::Tip;
 
 use self::apply::Application;
+use self::read_ahead::ReadAhead;
 use crate::account::Account;
 use crate::address::AccountId;
 use crate::block::{BLOCK_EVIDENCE_MAX, Block, BlockHash, BlockHeader, PROTOCOL_VERSION};
@@ -190,7 +191,8 @@ pub fn build(parent: &Tip, plan: BlockPlan<'_>) -> Result<BuiltBlock, BlockError
     })?;
     let time_ms = plan.clock_ms.max(earliest);
     block_rules::check_certificate_form(parent, plan.parent_certificate.as_ref())?;
-    let mut application = Application::new(parent, time_ms)?;
+    let ahead = ReadAhead::of(parent, plan.candidates)?;
+    let mut application = Application::new(parent, &ahead, time_ms)?;
     let (transactions, skipped) = choose_transactions(parent, &mut application, &plan)?;
     let proposer = parent.proposer(plan.round);
     application.pay_fees(&proposer)?;
@@ -302,8 +304,8 @@ pub fn execute(parent: &Tip, block: &Block, checks: &Checks<'_>) -> Result<Execu
         verified.iter().map(|one| one.wire_id()).eq(asked),
         "the check answers for what it was asked"
     );
-    let parent = &prefetch::prefetch(parent, &verified)?;
-    let mut application = Application::new(parent, header.time_ms)?;
+    let ahead = ReadAhead::of(parent, &verified)?;
+    let mut application = Application::new(parent, &ahead, header.time_ms)?;
     for (index, verified) in verified.iter().enumerate() {
         application
             .apply(verified)?

@@ -38,18 +38,16 @@ pub use chunk::{
 };
 pub use chunks::Chunks;
 pub use page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, VALUE_BYTES_MAX};
+use path::position;
 pub use path::{DEPTH_MAX, Path as StatePath};
 pub use proof::{PROOF_BYTES_MAX, ProofError, StateProof};
-pub use tiling::{TilingError, tiled_root};
-pub use update::StateWrite;
-
-use path::position;
 use store::{Pages, rebuild};
+pub use tiling::{TilingError, tiled_root};
 use trie::Link;
 use update::Update;
 
 use crate::hash::Hash;
-use crate::storage::{Storage, StorageError, View};
+use crate::storage::{Storage, StorageError, View, WriteBatch};
 
 /// One version of the state. Cloning it is cheap, and it is never changed.
 #[derive(Clone)]
@@ -57,6 +55,9 @@ pub struct State {
     trie: Link,
     pages: Pages,
 }
+
+/// The values of some keys, in their order.
+pub type Values = Vec<Option<Vec<u8>>>;
 
 /// What an update leads to.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ pub struct StateUpdate {
     pub root: Hash,
     /// What must be written, in one batch with the block, for the storage to hold the new version
     /// where it held the old one.
-    pub writes: Vec<StateWrite>,
+    pub writes: WriteBatch,
 }
 
 /// Why the state cannot be read or changed.
@@ -143,32 +144,41 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Storage`].
-    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StateError> {
-        let positions: Vec<_> = keys.iter().map(|key| position(key)).collect();
-        let pages = self
-            .pages
-            .read_many(&self.trie.stored(positions.iter().copied()))?;
-        let value = |(key, position): (&&[u8], &Hash)| {
-            let (_, path) = self.trie.find(position);
-            pages.get(&path)?.get(key).map(<[u8]>::to_vec)
-        };
-        Ok(keys.iter().zip(&positions).map(value).collect())
+    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Values, StateError> {
+        Ok(self.prefetch(keys)?.1)
     }
 
-    /// Returns the same version with the pages of `keys` in memory, read all at once.
+    /// Returns the same version with the pages of `keys` in memory, and the values of `keys` in
+    /// their order; the pages are read all at once.
     ///
     /// Execution names the accounts of a block first: then it reads each page once for the values
     /// and for the update together.
     ///
     /// # Errors
     /// [`StateError::Storage`].
-    pub fn prefetch(&self, keys: &[&[u8]]) -> Result<Self, StateError> {
-        let positions = keys.iter().map(|key| position(key));
-        let pages = self.pages.read_many(&self.trie.stored(positions))?;
-        Ok(Self {
+    pub fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<(Self, Values), StateError> {
+        let located = keys.iter().map(|key| position(key.as_ref())).zip(0..);
+        let mut located: Vec<(Hash, usize)> = located.collect();
+        located.sort_unstable();
+        let positions: Vec<_> = located.iter().map(|(position, _)| *position).collect();
+        let found = self.trie.find_all(&positions);
+        let pages = self.pages.read_many(&found)?;
+        let mut values = vec![None; keys.len()];
+        let mut located = located.into_iter();
+        for (one, page) in found.iter().zip(&pages) {
+            for (_, index) in located.by_ref().take(one.positions) {
+                if let (Some(key), Some(value)) = (keys.get(index), values.get_mut(index)) {
+                    *value = page.get(key.as_ref()).map(<[u8]>::to_vec);
+                }
+            }
+        }
+        let stored = found.iter().zip(pages).filter(|(_, page)| !page.is_empty());
+        let stored = stored.map(|(one, page)| (one.path, page));
+        let state = Self {
             trie: self.trie.clone(),
-            pages: self.pages.with(std::iter::empty(), pages.into_iter()),
-        })
+            pages: self.pages.with(&[], stored),
+        };
+        Ok((state, values))
     }
 
     /// Shows every entry to `visit`, in the order of the trie, and so checks every stored page

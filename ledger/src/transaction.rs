@@ -153,6 +153,7 @@ pub enum TransactionError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTransaction {
     transaction: Transaction,
+    authority_hash: Hash,
     sender: AccountId,
     id: TransactionId,
     wire_id: WireId,
@@ -187,7 +188,12 @@ impl Body {
 impl Transaction {
     /// Returns the account it acts for.
     pub fn sender(&self) -> AccountId {
-        self.body.sender.unwrap_or_else(|| self.authority.account())
+        self.sender_under(&self.authority.hash())
+    }
+
+    /// Returns the account it acts for, where the hash of its authority is known.
+    fn sender_under(&self, authority_hash: &Hash) -> AccountId {
+        self.body.sender.unwrap_or(AccountId(authority_hash.0))
     }
 
     /// Encodes it for the wire.
@@ -227,6 +233,11 @@ impl VerifiedTransaction {
     /// Returns the body.
     pub const fn body(&self) -> &Body {
         &self.transaction.body
+    }
+
+    /// Returns the hash of the authority that signed it.
+    pub const fn authority_hash(&self) -> Hash {
+        self.authority_hash
     }
 
     /// Returns the account it acts for.

@@ -10,7 +10,7 @@ use starling_ledger::codec::encode;
 use starling_ledger::state::{
     CHUNK_BYTES_MAX, ChunkSummary, State, StateChunk, StateUpdate, VALUE_BYTES_MAX, tiled_root,
 };
-use starling_ledger::storage::{MemoryStorage, Storage, WriteBatch};
+use starling_ledger::storage::{MemoryStorage, Storage};
 
 type Content = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -71,11 +71,7 @@ proptest! {
             let proven = StateChunk::from_bytes(bytes).unwrap().prove(&state.root()).unwrap();
             prop_assert_eq!(&proven.summary, summary);
             entries += summary.entries;
-            let mut batch = WriteBatch::new();
-            for (column, key, value) in proven.writes {
-                batch.put(column, key, value.unwrap());
-            }
-            store.write(batch).unwrap();
+            store.write(proven.writes).unwrap();
         }
         prop_assert_eq!(entries as usize, content.len());
         let restored = State::open(&store).unwrap();

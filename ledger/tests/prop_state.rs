@@ -9,10 +9,8 @@ use proptest::option;
 use proptest::prelude::*;
 use starling_ledger::codec::{decode, encode};
 use starling_ledger::hash::{Context, Hash};
-use starling_ledger::state::{
-    PAGE_BYTES_MAX, PROOF_BYTES_MAX, State, StateProof, StateUpdate, StateWrite,
-};
-use starling_ledger::storage::{Column, MemoryStorage, Storage, View, WriteBatch};
+use starling_ledger::state::{PAGE_BYTES_MAX, PROOF_BYTES_MAX, State, StateProof, StateUpdate};
+use starling_ledger::storage::{Column, MemoryStorage, Storage, View, WriteBatch, WriteOperation};
 
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 type Content = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -29,14 +27,7 @@ fn empty() -> State {
     )
 }
 
-fn write(storage: &Arc<dyn Storage>, writes: Vec<StateWrite>) {
-    let mut batch = WriteBatch::new();
-    for (column, key, value) in writes {
-        match value {
-            Some(value) => batch.put(column, key, value),
-            None => batch.delete(column, key),
-        }
-    }
+fn write(storage: &Arc<dyn Storage>, batch: WriteBatch) {
     storage
         .write(batch)
         .expect("the engine in memory takes writes");
@@ -185,11 +176,9 @@ fn two_thousand_keys_ground_into_one_corner_stay_readable_and_leave_no_trace() {
         Ok(Some(&[2; 80][..]))
     );
     // 94 bytes an entry: 2,000 of them need at least 186 pages below the eight common bits.
-    let pages = attacked.writes.iter().filter(|(column, _, value)| {
-        *column == Column::State
-            && value
-                .as_ref()
-                .is_some_and(|page| page.len() <= PAGE_BYTES_MAX)
+    let pages = attacked.writes.operations().iter().filter(|change| {
+        matches!(change, WriteOperation::Put { column: Column::State, value, .. }
+            if value.len() <= PAGE_BYTES_MAX)
     });
     assert!(pages.count() >= 186);
     let undo: Changes = keys.iter().map(|key| (key.clone(), None)).collect();
@@ -203,7 +192,7 @@ fn the_empty_state_has_the_zero_root_and_proves_absence() {
     let proof = state.prove(b"any").unwrap();
     assert_eq!(proof.verify(&Hash::ZERO, b"any"), Ok(None));
     let update: Changes = [(b"any".to_vec(), None)].into();
-    assert_eq!(state.update(&update).unwrap().writes, []);
+    assert_eq!(state.update(&update).unwrap().writes, WriteBatch::new());
 }
 
 #[test]
@@ -240,9 +229,11 @@ fn refuses_page_hashes_that_are_not_those_of_a_trie() {
     ];
     for entries in cases {
         let store = storage();
-        let entry =
-            |(key, value): &(&[u8], Vec<u8>)| (Column::PageHash, key.to_vec(), Some(value.clone()));
-        write(&store, entries.iter().map(entry).collect());
+        let mut batch = WriteBatch::new();
+        for (key, value) in entries {
+            batch.put(Column::PageHash, *key, value.clone());
+        }
+        write(&store, batch);
         assert!(State::open(&store).is_err(), "{entries:?}");
     }
 }
@@ -258,7 +249,10 @@ fn what_was_prefetched_is_not_read_again() {
         .unwrap();
     write(&store, update.writes);
     let state = State::open(&store).unwrap();
-    let ahead = state.prefetch(&[&[7; 33], &[8; 33], &[200; 33]]).unwrap();
+    let keys = [[7; 33], [8; 33], [200; 33]];
+    let (ahead, values) = state.prefetch(&keys).unwrap();
+    let value = || Some(vec![0; 80]);
+    assert_eq!(values, [value(), value(), None]);
     for (key, _) in store.scan(Column::State, b"", None, usize::MAX).unwrap() {
         memory.damage(Column::State, &key);
     }

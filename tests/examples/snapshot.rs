@@ -24,7 +24,7 @@ use starling_ledger::keys::Ed25519;
 use starling_ledger::light::Trusted;
 use starling_ledger::snapshot::{Anchor, Checklist, Restoration, VerifiedManifest};
 use starling_ledger::state_key::StateKey;
-use starling_ledger::storage::{Storage, WriteBatch};
+use starling_ledger::storage::Storage;
 use starling_ledger::vote::{Vote, VoteType};
 use starling_node::runtime::{snapshot_files, wall_ms};
 use starling_store::{OpenOptions, RocksStorage};
@@ -98,14 +98,7 @@ fn fill(ledger: &Path, genesis: &Genesis, accounts: u64) -> Outcome<(Tip, Commit
             (StateKey::account(&id), Some(account.to_bytes()))
         });
         let update = tip.state.update(&changes.collect())?;
-        let mut batch = WriteBatch::new();
-        for (column, key, value) in update.writes {
-            match value {
-                Some(value) => batch.put(column, key, value),
-                None => batch.delete(column, key),
-            }
-        }
-        storage.write(batch)?;
+        storage.write(update.writes)?;
         tip.state = update.state.settled(storage.snapshot()?);
     }
     let plan = BlockPlan {

@@ -47,7 +47,7 @@ pub fn check_against_account(
         });
     }
     let account = account.ok_or(ApplyError::UnknownSender)?;
-    if transaction.transaction().authority.hash() != account.authority {
+    if transaction.authority_hash() != account.authority {
         return Err(ApplyError::Authority);
     }
     let (expected, found) = (account.nonce, body.nonce);

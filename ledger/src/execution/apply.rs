@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::journal::Journal;
+use super::read_ahead::ReadAhead;
 use super::stakes::Stakes;
 use super::{
     AppliedTransaction, ApplyError, BlockError, BlockFees, EvidenceRefusal, Executed, Tip,
@@ -63,15 +64,19 @@ impl From<BlockError> for Stop {
 }
 
 impl<'a> Application<'a> {
-    /// Starts the child of `parent` with this time.
-    pub(super) fn new(parent: &'a Tip, time_ms: u64) -> Result<Self, BlockError> {
+    /// Starts the child of `parent` with this time; `ahead` was read of its state already.
+    pub(super) fn new(
+        parent: &'a Tip,
+        ahead: &'a ReadAhead,
+        time_ms: u64,
+    ) -> Result<Self, BlockError> {
         Ok(Self {
             parameters: &parent.genesis.parameters,
-            state: &parent.state,
+            state: ahead.state(),
             validators: &parent.validators,
             height: parent.next_height()?,
             time_ms,
-            journal: Journal::new(&parent.state),
+            journal: Journal::new(ahead),
             applied: Vec::new(),
             fees: BlockFees::default(),
         })
@@ -315,7 +320,7 @@ impl Outcome {
 /// Checks authority and nonce; returns the account with nonce, history and fee accounted for.
 fn charged(account: &Account, transaction: &VerifiedTransaction) -> Result<Account, ApplyError> {
     let body = transaction.body();
-    if transaction.transaction().authority.hash() != account.authority {
+    if transaction.authority_hash() != account.authority {
         return Err(ApplyError::Authority);
     }
     let (expected, found) = (account.nonce, body.nonce);

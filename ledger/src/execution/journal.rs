@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use super::BlockError;
 use super::candidate_list::CandidateList;
 use super::entry::{Entry, Tables};
+use super::read_ahead::ReadAhead;
+use super::table::Table;
 use crate::account::Account;
 use crate::address::AccountId;
 use crate::state::State;
@@ -26,11 +28,13 @@ pub(super) struct Journal<'a> {
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 impl<'a> Journal<'a> {
-    /// Starts over `state`.
-    pub(super) const fn new(state: &'a State) -> Self {
+    /// Starts over a state of which something was read already.
+    pub(super) fn new(ahead: &'a ReadAhead) -> Self {
+        let mut tables = Tables::new();
+        tables.accounts = Table::of(ahead.accounts());
         Self {
-            state,
-            tables: Tables::new(),
+            state: ahead.state(),
+            tables,
             candidates: CandidateList::new(),
         }
     }
@@ -76,15 +80,13 @@ impl<'a> Journal<'a> {
 
     /// Returns the accounts that changed, ascending, and the changes of the state.
     pub(super) fn finish(self) -> (Vec<(AccountId, Account)>, Changes) {
-        let mut changes = Changes::new();
-        self.tables.visit_changed(|key, value| {
-            changes.insert(key, value);
-        });
-        if let Some((key, value)) = self.candidates.change() {
-            changes.insert(key, Some(value));
-        }
+        let mut changes = Vec::new();
+        self.tables
+            .visit_changed(|key, value| changes.push((key, value)));
+        let list = self.candidates.change();
+        changes.extend(list.map(|(key, value)| (key, Some(value))));
         let accounts = self.tables.accounts.changed();
         let touched = accounts.filter_map(|(id, account)| Some((*id, *account?)));
-        (touched.collect(), changes)
+        (touched.collect(), changes.into_iter().collect())
     }
 }

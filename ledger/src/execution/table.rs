@@ -28,6 +28,18 @@ impl<E: Entry> Table<E> {
         }
     }
 
+    /// Starts with entries that were read already, ascending by key.
+    pub(super) fn of(read: impl Iterator<Item = (E::Key, Option<E>)>) -> Self {
+        let slot = |value| Slot {
+            value,
+            changed: false,
+        };
+        Self {
+            slots: read.map(|(key, value)| (key, slot(value))).collect(),
+            undo: Vec::new(),
+        }
+    }
+
     /// Sets the mark to which [`Table::roll_back`] returns.
     pub(super) fn mark(&mut self) {
         self.undo.clear();

@@ -7,7 +7,7 @@ use crate::chain::ChainStore;
 use crate::execution::Tip;
 use crate::genesis::Genesis;
 use crate::hash::Hash;
-use crate::storage::{Column, Storage, WriteBatch};
+use crate::storage::{Column, Storage};
 
 /// A restoration under way, into a storage that is empty but for what was restored.
 ///
@@ -59,13 +59,7 @@ impl Restoration {
     /// [`SnapshotError`] names what is wrong with it; then nothing of it was written.
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         let proven = self.list.take(bytes)?;
-        let mut batch = WriteBatch::new();
-        for (column, key, value) in proven.writes {
-            if let Some(value) = value {
-                batch.put(column, key, value);
-            }
-        }
-        Ok(self.storage.write(batch)?)
+        Ok(self.storage.write(proven.writes)?)
     }
 
     /// Writes genesis, header, certificate and tip in one batch, when all chunks came, and reads

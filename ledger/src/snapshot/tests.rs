@@ -14,7 +14,7 @@ use crate::hash::{Context, Hash};
 use crate::keys::Ed25519;
 use crate::light::Trusted;
 use crate::state::ChunkSummary;
-use crate::storage::{MemoryStorage, Storage, WriteBatch};
+use crate::storage::{MemoryStorage, Storage};
 
 /// A snapshot in memory.
 #[derive(Clone)]
@@ -38,14 +38,7 @@ fn network(accounts: u64) -> Network {
         (key, Some(account.to_bytes()))
     });
     let update = network.tip.state.update(&changes.collect()).unwrap();
-    let mut batch = WriteBatch::new();
-    for (column, key, value) in update.writes {
-        match value {
-            Some(value) => batch.put(column, key, value),
-            None => batch.delete(column, key),
-        }
-    }
-    network.storage.write(batch).unwrap();
+    network.storage.write(update.writes).unwrap();
     network.tip.state = update.state.settled(network.storage.snapshot().unwrap());
     network.commit(&[]);
     network

@@ -19,13 +19,12 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use super::page::{Entries, KEY_BYTES_MAX, PAGE_BYTES_MAX, Page, VALUE_BYTES_MAX, entry_bytes};
-use super::path::{DEPTH_MAX, Path, bit, position};
-use super::store::summary;
-use super::trie::{Link, branch_hash};
-use super::update::StateWrite;
+use super::path::{DEPTH_MAX, Path, position};
+use super::store::put_page;
+use super::trie::{Link, branch_hash, halves};
 use crate::codec::{CodecError, decode, refuse};
 use crate::hash::Hash;
-use crate::storage::Column;
+use crate::storage::WriteBatch;
 
 /// Most bytes of an encoded chunk. Issue: 1 MiB.
 pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -67,7 +66,7 @@ pub struct ProvenChunk {
     /// Which subtree it is.
     pub summary: ChunkSummary,
     /// What must be written for a storage to hold its pages.
-    pub writes: Vec<StateWrite>,
+    pub writes: WriteBatch,
 }
 
 /// Why bytes are no chunk of a state.
@@ -255,15 +254,14 @@ impl Built {
                 .map(|entry| (entry.key, entry.value))
                 .collect();
             sorted.sort_unstable();
-            let link_page = Page::of(sorted.into_iter());
+            let link_page = Page::of(&sorted);
             let hash = Link::page(&link_page).hash;
             if !link_page.is_empty() {
                 self.pages.push((path, link_page, hash));
             }
             return hash;
         }
-        let middle = entries.partition_point(|entry| !bit(&entry.position, path.depth()));
-        let (left, right) = entries.split_at(middle);
+        let (left, right) = halves(entries, path.depth(), |entry| &entry.position);
         let left = self.subtree(path.child(false), left);
         let right = self.subtree(path.child(true), right);
         branch_hash(&left, &right)
@@ -271,7 +269,7 @@ impl Built {
 
     fn is_concatenated_in(&self, mut content: &[u8]) -> bool {
         for (_, page, _) in &self.pages {
-            match content.strip_prefix(page.as_bytes()) {
+            match content.strip_prefix(&page.as_bytes()[..]) {
                 Some(rest) => content = rest,
                 None => return false,
             }
@@ -279,12 +277,10 @@ impl Built {
         content.is_empty()
     }
 
-    fn writes(self) -> Vec<StateWrite> {
-        let mut writes = Vec::with_capacity(2 * self.pages.len());
-        for (path, page, hash) in self.pages {
-            let summary = summary(&page, &hash);
-            writes.push((Column::State, path.to_key(), Some(page.as_bytes().to_vec())));
-            writes.push((Column::PageHash, path.to_key(), Some(summary)));
+    fn writes(self) -> WriteBatch {
+        let mut writes = WriteBatch::new();
+        for (path, page, hash) in &self.pages {
+            put_page(&mut writes, path, page, hash);
         }
         writes
     }

@@ -1,12 +1,10 @@
 //! Cutting a state into chunks, one after the other.
 
-use std::collections::BTreeMap;
 use std::iter::FusedIterator;
 
 use super::chunk::{CHUNK_CONTENT_BYTES_MAX, ChunkSummary, StateChunk};
-use super::page::Page;
 use super::path::Path;
-use super::trie::{Link, Node, PageSize};
+use super::trie::{Found, Link, Node, PageSize};
 use super::{State, StateError};
 use crate::hash::Hash;
 use crate::storage::StorageError;
@@ -24,7 +22,7 @@ pub struct Chunks<'a> {
 
 /// The pages of a subtree that fits into a chunk.
 struct Fitting {
-    pages: BTreeMap<Path, Hash>,
+    pages: Vec<Found>,
     bytes: usize,
 }
 
@@ -57,7 +55,7 @@ impl State {
 
     /// Returns the pages below `link`, or `None` where they are too many for a chunk.
     fn fitting(&self, path: &Path, link: &Link) -> Result<Option<Fitting>, StorageError> {
-        let mut pages = BTreeMap::new();
+        let mut pages = Vec::new();
         let mut bytes = 0;
         let mut ahead = vec![(*path, link)];
         while let Some((path, link)) = ahead.pop() {
@@ -68,7 +66,11 @@ impl State {
                     if bytes > CHUNK_CONTENT_BYTES_MAX {
                         return Ok(None);
                     }
-                    pages.insert(path, link.hash);
+                    pages.push(Found {
+                        path,
+                        hash: link.hash,
+                        positions: 0,
+                    });
                 }
                 Node::Branch(branch) => {
                     ahead.push((path.child(true), &branch.right));
@@ -116,8 +118,8 @@ impl Chunks<'_> {
     ) -> Result<(ChunkSummary, StateChunk), StorageError> {
         let mut content = Vec::with_capacity(fitting.bytes);
         let mut entries = 0;
-        for page in self.state.pages.read_many(&fitting.pages)?.values() {
-            entries += Page::entries(page).count();
+        for page in self.state.pages.read_many(&fitting.pages)? {
+            entries += page.entries().count();
             content.extend_from_slice(page.as_bytes());
         }
         let count = |number: usize| u32::try_from(number).expect("a chunk has at most 1 MiB");

@@ -7,7 +7,7 @@
 //! # Invariants
 //! A page has at most [`PAGE_BYTES_MAX`] bytes, or one entry, which may be larger.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use super::path::position;
 use crate::hash::{Context, Hash};
@@ -25,7 +25,7 @@ const LENGTHS_BYTES: usize = 6;
 
 /// The encoded entries of a subtree; empty where the subtree is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Page(Arc<[u8]>);
+pub(super) struct Page(Bytes);
 
 /// Why bytes are not a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,12 +53,12 @@ pub(super) fn entry_bytes(key: &[u8], value: &[u8]) -> usize {
 impl Page {
     /// The page of an empty subtree.
     pub(super) fn empty() -> Self {
-        Self(Arc::new([]))
+        Self(Bytes::new())
     }
 
     /// Parses bytes from the disk or from a peer.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, PageError> {
-        let mut entries = Entries(bytes);
+    pub(super) fn from_bytes(bytes: Bytes) -> Result<Self, PageError> {
+        let mut entries = Entries(&bytes);
         let mut count = 0;
         let mut previous: Option<&[u8]> = None;
         for (key, value) in entries.by_ref() {
@@ -77,12 +77,13 @@ impl Page {
         if count > 1 && bytes.len() > PAGE_BYTES_MAX {
             return Err(PageError::Size);
         }
-        Ok(Self(bytes.into()))
+        Ok(Self(bytes))
     }
 
     /// Makes a page of entries that ascend strictly by key and are within the limits.
-    pub(super) fn of<'a>(entries: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
-        let mut bytes = Vec::with_capacity(PAGE_BYTES_MAX);
+    pub(super) fn of(entries: &[(&[u8], &[u8])]) -> Self {
+        let size = entries.iter().map(|(key, value)| entry_bytes(key, value));
+        let mut bytes = Vec::with_capacity(size.sum());
         for (key, value) in entries {
             let key_bytes = u16::try_from(key.len()).expect("keys are bounded");
             let value_bytes = u32::try_from(value.len()).expect("values are bounded");
@@ -98,11 +99,11 @@ impl Page {
     pub(super) fn merged(left: &Self, right: &Self) -> Self {
         let mut entries: Vec<_> = left.entries().chain(right.entries()).collect();
         entries.sort_unstable();
-        Self::of(entries.into_iter())
+        Self::of(&entries)
     }
 
     /// Returns the bytes.
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(super) const fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 
@@ -170,13 +171,13 @@ mod tests {
     use crate::hash::Hash;
 
     fn page(entries: &[(&[u8], &[u8])]) -> Page {
-        Page::of(entries.iter().copied())
+        Page::of(entries)
     }
 
     #[test]
     fn bytes_round_trip_and_hold_the_values() {
         let page = page(&[(b"a", b"1"), (b"b", b""), (b"bc", b"22")]);
-        assert_eq!(Page::from_bytes(page.as_bytes()), Ok(page.clone()));
+        assert_eq!(Page::from_bytes(page.as_bytes().clone()), Ok(page.clone()));
         assert_eq!(page.get(b"bc"), Some(&b"22"[..]));
         assert_eq!(page.get(b"b"), Some(&b""[..]));
         assert_eq!(page.get(b"c"), None);
@@ -184,9 +185,9 @@ mod tests {
 
     #[test]
     fn refuses_bytes_cut_anywhere_within_an_entry() {
-        let bytes = page(&[(b"key", b"value")]).as_bytes().to_vec();
+        let bytes = page(&[(b"key", b"value")]).as_bytes().clone();
         for end in 1..bytes.len() {
-            assert_eq!(Page::from_bytes(&bytes[..end]), Err(PageError::Entry));
+            assert_eq!(Page::from_bytes(bytes.slice(..end)), Err(PageError::Entry));
         }
     }
 
@@ -197,7 +198,7 @@ mod tests {
             [(b"a", b""), (b"a", b"")],
         ] {
             let bytes = page(&entries);
-            assert_eq!(Page::from_bytes(bytes.as_bytes()), Err(PageError::Order));
+            assert_eq!(Page::from_bytes(bytes.0), Err(PageError::Order));
         }
     }
 
@@ -206,9 +207,9 @@ mod tests {
         let large = vec![0; PAGE_BYTES_MAX + 1];
         let single = page(&[(b"a", &large)]);
         assert_eq!(single.as_bytes().len(), entry_bytes(b"a", &large));
-        assert!(Page::from_bytes(single.as_bytes()).is_ok());
+        assert!(Page::from_bytes(single.0).is_ok());
         let double = page(&[(b"a", &large), (b"b", b"")]);
-        assert_eq!(Page::from_bytes(double.as_bytes()), Err(PageError::Size));
+        assert_eq!(Page::from_bytes(double.0), Err(PageError::Size));
     }
 
     #[test]

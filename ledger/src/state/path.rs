@@ -87,10 +87,8 @@ impl Path {
     /// Short (three bytes at a million pages), unique, and for paths none of which begins with
     /// another, as those of pages are, in the order of the trie.
     pub(super) fn to_key(self) -> Vec<u8> {
-        let mut key = self.bits.to_vec();
-        key.push(0);
         let last = self.depth() / 8;
-        key.truncate(last + 1);
+        let mut key: Vec<_> = self.bits.into_iter().chain([0]).take(last + 1).collect();
         if let Some(byte) = key.last_mut() {
             *byte |= 0x80 >> (self.depth % 8);
         }

@@ -87,7 +87,7 @@ impl Encode for StateProof {
         &self,
         encoder: &mut E,
     ) -> Result<(), bincode::error::EncodeError> {
-        self.page.as_bytes().encode(encoder)?;
+        self.page.as_bytes()[..].encode(encoder)?;
         self.siblings.encode(encoder)
     }
 }
@@ -95,7 +95,7 @@ impl Encode for StateProof {
 impl<C> Decode<C> for StateProof {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let bytes: Vec<u8> = Decode::decode(decoder)?;
-        let page = Page::from_bytes(&bytes).map_err(|error| {
+        let page = Page::from_bytes(bytes.into()).map_err(|error| {
             refuse(match error {
                 PageError::Entry => "a state proof with a malformed page",
                 PageError::Order => "a state proof with a page out of order",
@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn page(key: &[u8]) -> Page {
-        Page::of([(key, &[1; 600][..])].into_iter())
+        Page::of(&[(key, &[1; 600])])
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! A [`Link`] stands in its parent and holds the hash of what is below, so that a page costs no
 //! allocation of its own: memory is one [`Branch`] per page, 112 bytes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::page::{PAGE_BYTES_MAX, Page};
@@ -46,6 +45,14 @@ pub(super) struct Branch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PageSize(pub(super) u16);
 
+/// A page, and how many of the positions that were looked for lie in it.
+pub(super) struct Found {
+    pub(super) path: Path,
+    /// [`Hash::ZERO`] where there is no page.
+    pub(super) hash: Hash,
+    pub(super) positions: usize,
+}
+
 impl PageSize {
     /// No entry.
     pub(super) const ZERO: Self = Self(0);
@@ -70,6 +77,12 @@ pub(super) fn is_one_page(left: PageSize, right: PageSize) -> bool {
     left == PageSize::ZERO
         || right == PageSize::ZERO
         || usize::from(left.0) + usize::from(right.0) <= PAGE_BYTES_MAX
+}
+
+/// Splits what ascends by position into what lies left and right of a node at `depth`.
+pub(super) fn halves<T>(all: &[T], depth: usize, position: fn(&T) -> &Hash) -> (&[T], &[T]) {
+    let middle = all.partition_point(|one| !bit(position(one), depth));
+    all.split_at(middle)
 }
 
 /// Returns the hash of an inner node.
@@ -131,13 +144,31 @@ impl Link {
         siblings
     }
 
-    /// Returns the pages of `positions`, empty ones left out: their paths and hashes.
-    pub(super) fn stored(&self, positions: impl Iterator<Item = Hash>) -> BTreeMap<Path, Hash> {
-        let found = positions.filter_map(|position| {
-            let (link, path) = self.find(&position);
-            matches!(link.node, Node::Page { .. }).then_some((path, link.hash))
-        });
-        found.collect()
+    /// Returns the pages of `positions`, which ascend, in the order of the trie.
+    ///
+    /// One walk for all: the nodes near the root are met once, and those below one after the other.
+    pub(super) fn find_all(&self, positions: &[Hash]) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.find_below(Path::ROOT, positions, &mut found);
+        found
+    }
+
+    fn find_below(&self, path: Path, positions: &[Hash], found: &mut Vec<Found>) {
+        if positions.is_empty() {
+            return;
+        }
+        match &self.node {
+            Node::Branch(branch) => {
+                let (left, right) = halves(positions, path.depth(), |position| position);
+                branch.left.find_below(path.child(false), left, found);
+                branch.right.find_below(path.child(true), right, found);
+            }
+            Node::Empty | Node::Page { .. } => found.push(Found {
+                path,
+                hash: self.hash,
+                positions: positions.len(),
+            }),
+        }
     }
 
     /// Returns the link to the page of `position` and the page's path.

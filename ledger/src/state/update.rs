@@ -4,17 +4,14 @@
 //! neighbouring pages are joined wherever the rule of the shape makes them one, so that the result
 //! depends on the content alone and not on how it came about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::page::{PAGE_BYTES_MAX, Page, entry_bytes};
 use super::path::{DEPTH_MAX, Path, bit, position};
-use super::store::{Pages, summary};
-use super::trie::{Link, Node, PageSize, is_one_page};
+use super::store::{Pages, put_page};
+use super::trie::{Link, Node, PageSize, halves, is_one_page};
 use crate::hash::Hash;
-use crate::storage::{Column, StorageError};
-
-/// A change of the storage: a key's new value, or `None` where it is deleted.
-pub type StateWrite = (Column, Vec<u8>, Option<Vec<u8>>);
+use crate::storage::{Column, StorageError, WriteBatch};
 
 /// A key's new value, or `None` where it is deleted.
 struct Change<'a> {
@@ -41,9 +38,11 @@ enum Subtree {
 /// An update under way.
 pub(super) struct Update<'a> {
     pages: &'a Pages,
-    loaded: BTreeMap<Path, Page>,
-    removed: BTreeSet<Path>,
-    written: BTreeMap<Path, (Page, Hash)>,
+    /// The pages that change, in the order in which they are met.
+    loaded: std::iter::Peekable<std::vec::IntoIter<(Path, Page)>>,
+    /// Where a page was, and may be again.
+    removed: Vec<Path>,
+    written: Vec<(Path, Page, Hash)>,
 }
 
 impl<'a> Update<'a> {
@@ -62,12 +61,15 @@ impl<'a> Update<'a> {
             })
             .collect();
         changes.sort_unstable_by_key(|change| change.position);
-        let touched = root.stored(changes.iter().map(|change| change.position));
+        let positions: Vec<_> = changes.iter().map(|change| change.position).collect();
+        let touched = root.find_all(&positions);
+        let loaded = pages.read_many(&touched)?.into_iter();
+        let loaded: Vec<_> = touched.iter().map(|one| one.path).zip(loaded).collect();
         let mut update = Self {
             pages,
-            loaded: pages.read_many(&touched)?,
-            removed: BTreeSet::new(),
-            written: BTreeMap::new(),
+            loaded: loaded.into_iter().peekable(),
+            removed: Vec::new(),
+            written: Vec::new(),
         };
         let subtree = update.apply(root, Path::ROOT, &changes)?;
         let root = update.settle(Path::ROOT, subtree);
@@ -75,24 +77,22 @@ impl<'a> Update<'a> {
     }
 
     /// Returns what must be written, and the pages of the new version.
-    pub(super) fn finish(self) -> (Pages, Vec<StateWrite>) {
-        let mut writes = Vec::with_capacity(2 * (self.removed.len() + self.written.len()));
-        for path in self
-            .removed
-            .iter()
-            .filter(|path| !self.written.contains_key(path))
-        {
-            writes.push((Column::State, path.to_key(), None));
-            writes.push((Column::PageHash, path.to_key(), None));
+    pub(super) fn finish(mut self) -> (Pages, WriteBatch) {
+        self.written.sort_unstable_by_key(|(path, _, _)| *path);
+        let written = &self.written;
+        let replaced = |path: &Path| written.binary_search_by_key(path, |one| one.0).is_ok();
+        self.removed.retain(|path| !replaced(path));
+        let mut writes = WriteBatch::new();
+        for path in &self.removed {
+            writes.delete(Column::State, path.to_key());
+            writes.delete(Column::PageHash, path.to_key());
         }
-        for (path, (page, hash)) in &self.written {
-            let summary = summary(page, hash);
-            writes.push((Column::State, path.to_key(), Some(page.as_bytes().to_vec())));
-            writes.push((Column::PageHash, path.to_key(), Some(summary)));
+        for (path, page, hash) in &self.written {
+            put_page(&mut writes, path, page, hash);
         }
         let written = self.written.into_iter();
-        let written = written.map(|(path, (page, _))| (path, page));
-        (self.pages.with(self.removed.iter(), written), writes)
+        let written = written.map(|(path, page, _)| (path, page));
+        (self.pages.with(&self.removed, written), writes)
     }
 
     /// Applies `changes`, all of which lie below `path`, to the subtree there.
@@ -108,8 +108,7 @@ impl<'a> Update<'a> {
         let Node::Branch(branch) = &link.node else {
             return self.apply_to_page(link, path, changes);
         };
-        let middle = changes.partition_point(|change| !bit(&change.position, path.depth()));
-        let (left, right) = changes.split_at(middle);
+        let (left, right) = halves(changes, path.depth(), |change| &change.position);
         let left = self.apply(&branch.left, path.child(false), left)?;
         let right = self.apply(&branch.right, path.child(true), right)?;
         self.join(path, left, right)
@@ -123,28 +122,19 @@ impl<'a> Update<'a> {
         changes: &[Change<'_>],
     ) -> Result<Subtree, StorageError> {
         let page = self.load(path, link)?;
-        let mut entries: BTreeMap<_, _> = page.entries().collect();
-        for change in changes {
-            match change.value {
-                Some(value) => entries.insert(change.key, value),
-                None => entries.remove(change.key),
-            };
-        }
-        if page
-            .entries()
-            .eq(entries.iter().map(|(key, value)| (*key, *value)))
-        {
+        let entries = changed(&page, changes);
+        if page.entries().eq(entries.iter().copied()) {
             return Ok(Subtree::Settled(link.clone()));
         }
         if !page.is_empty() {
-            self.removed.insert(path);
+            self.removed.push(path);
         }
         let bytes: usize = entries
             .iter()
             .map(|(key, value)| entry_bytes(key, value))
             .sum();
         if bytes <= PAGE_BYTES_MAX || entries.len() == 1 {
-            return Ok(Subtree::Page(Page::of(entries.into_iter())));
+            return Ok(Subtree::Page(Page::of(&entries)));
         }
         let locate = |(key, value)| Located {
             position: position(key),
@@ -163,7 +153,7 @@ impl<'a> Update<'a> {
         let single = entries.len() <= 1 || path.depth() >= DEPTH_MAX;
         if single || sizes.sum::<usize>() <= PAGE_BYTES_MAX {
             let entries = entries.iter().map(|entry| (entry.key, entry.value));
-            return Ok(Subtree::Page(Page::of(entries)));
+            return Ok(Subtree::Page(Page::of(&entries.collect::<Vec<_>>())));
         }
         let (right, left) = entries
             .into_iter()
@@ -196,7 +186,7 @@ impl<'a> Update<'a> {
             Subtree::Page(page) => Ok(page),
             Subtree::Settled(link) => {
                 if !matches!(link.node, Node::Empty) {
-                    self.removed.insert(path);
+                    self.removed.push(path);
                 }
                 self.load(path, &link)
             }
@@ -209,7 +199,7 @@ impl<'a> Update<'a> {
             Subtree::Page(page) => {
                 let link = Link::page(&page);
                 if !page.is_empty() {
-                    self.written.insert(path, (page, link.hash));
+                    self.written.push((path, page, link.hash));
                 }
                 link
             }
@@ -218,11 +208,30 @@ impl<'a> Update<'a> {
     }
 
     fn load(&mut self, path: Path, link: &Link) -> Result<Page, StorageError> {
-        match self.loaded.remove(&path) {
-            Some(page) => Ok(page),
+        match self.loaded.next_if(|(loaded, _)| *loaded == path) {
+            Some((_, page)) => Ok(page),
             None => self.pages.read(&path, link),
         }
     }
+}
+
+/// Returns the entries of a page after `changes`, ascending by key.
+fn changed<'a>(page: &'a Page, changes: &[Change<'a>]) -> Vec<(&'a [u8], &'a [u8])> {
+    let mut changes: Vec<_> = changes.iter().map(|one| (one.key, one.value)).collect();
+    changes.sort_unstable_by_key(|(key, _)| *key);
+    let mut changes = changes.into_iter().peekable();
+    let mut entries = Vec::new();
+    for (key, value) in page.entries() {
+        while let Some((new, value)) = changes.next_if(|(new, _)| *new < key) {
+            entries.extend(value.map(|value| (new, value)));
+        }
+        match changes.next_if(|(changed, _)| *changed == key) {
+            Some((_, value)) => entries.extend(value.map(|value| (key, value))),
+            None => entries.push((key, value)),
+        }
+    }
+    entries.extend(changes.filter_map(|(key, value)| Some((key, value?))));
+    entries
 }
 
 impl Subtree {

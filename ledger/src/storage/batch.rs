@@ -1,5 +1,7 @@
 //! A batch of changes as plain data: built by pure code, applied by a storage.
 
+use bytes::Bytes;
+
 use super::Column;
 
 /// One change of a batch.
@@ -12,7 +14,7 @@ pub enum WriteOperation {
         /// The key.
         key: Vec<u8>,
         /// Its new value.
-        value: Vec<u8>,
+        value: Bytes,
     },
     /// Removes a key; nothing happens where it is absent.
     Delete {
@@ -49,7 +51,12 @@ impl WriteBatch {
 
     /// Sets `key` to `value`.
     pub fn put(&mut self, column: Column, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        let (key, value) = (key.into(), value.into());
+        self.put_shared(column, key, value.into().into());
+    }
+
+    /// Sets `key` to `value`, which is not copied.
+    pub fn put_shared(&mut self, column: Column, key: impl Into<Vec<u8>>, value: Bytes) {
+        let key = key.into();
         self.size_bytes = self
             .size_bytes
             .saturating_add(key.len())
@@ -96,7 +103,9 @@ impl WriteBatch {
                 | WriteOperation::Delete { column: of, .. }
                 | WriteOperation::DeleteRange { column: of, .. }
                     if of == column => {}
-                WriteOperation::Put { column, key, value } => self.put(column, key, value),
+                WriteOperation::Put { column, key, value } => {
+                    self.put_shared(column, key, value);
+                }
                 WriteOperation::Delete { column, key } => self.delete(column, key),
                 WriteOperation::DeleteRange { column, from, to } => {
                     self.delete_range(column, from, to);

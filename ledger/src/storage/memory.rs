@@ -186,7 +186,7 @@ impl Engine {
         for operation in batch.into_operations() {
             match operation {
                 WriteOperation::Put { column, key, value } => {
-                    self.set(column, key, Some(value), &mut undo);
+                    self.set(column, key, Some(value.into()), &mut undo);
                 }
                 WriteOperation::Delete { column, key } => self.set(column, key, None, &mut undo),
                 WriteOperation::DeleteRange { column, from, to } => {

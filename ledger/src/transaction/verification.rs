@@ -22,6 +22,7 @@ pub type AllVerified<T> = Result<Vec<T>, (usize, TransactionError)>;
 /// A transaction of the right form, and the signatures that have to be right.
 struct Unverified {
     transaction: Transaction,
+    authority_hash: Hash,
     sender: AccountId,
     id: TransactionId,
     raw: RawTransaction,
@@ -101,8 +102,10 @@ impl RawTransaction {
     /// [`TransactionError`] if bytes or form are wrong.
     pub fn trust(&self, genesis: &Hash) -> Result<VerifiedTransaction, TransactionError> {
         let transaction = self.decode()?;
-        let sender = transaction.sender();
+        let authority_hash = transaction.authority.hash();
+        let sender = transaction.sender_under(&authority_hash);
         Ok(VerifiedTransaction {
+            authority_hash,
             id: transaction.body.id(genesis, &sender),
             wire_id: self.wire_id(),
             raw: self.clone(),
@@ -120,7 +123,8 @@ impl Unverified {
         genesis: &Hash,
     ) -> Result<Self, TransactionError> {
         let transaction = raw.decode()?;
-        let sender = transaction.sender();
+        let authority_hash = transaction.authority.hash();
+        let sender = transaction.sender_under(&authority_hash);
         let id = transaction.body.id(genesis, &sender);
         let signatures = &transaction.signatures;
         let mut required = Vec::new();
@@ -153,6 +157,7 @@ impl Unverified {
             }
         }
         Ok(Self {
+            authority_hash,
             sender,
             id,
             raw: raw.clone(),
@@ -167,6 +172,7 @@ impl Unverified {
         match checked.find(|(_, right)| !**right) {
             Some((required, _)) => Err(required.otherwise),
             None => Ok(VerifiedTransaction {
+                authority_hash: self.authority_hash,
                 sender: self.sender,
                 id: self.id,
                 wire_id: self.raw.wire_id(),

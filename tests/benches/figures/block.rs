@@ -15,7 +15,7 @@ use starling_ledger::execution::{Checks, execute};
 use starling_ledger::keys::Ed25519;
 use starling_ledger::state::State;
 use starling_ledger::state_key::StateKey;
-use starling_ledger::storage::{Storage, WriteBatch};
+use starling_ledger::storage::Storage;
 use starling_ledger::transaction::RawTransaction;
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::{ChainMaker, numbered};
@@ -82,14 +82,7 @@ fn fill(storage: &Arc<dyn Storage>, maker: &mut ChainMaker, accounts: u64) {
         };
         let changes: BTreeMap<_, _> = (from..accounts.min(from + CHUNK)).map(made).collect();
         let update = tip.state.update(&changes).unwrap();
-        let mut batch = WriteBatch::new();
-        for (column, key, value) in update.writes {
-            match value {
-                Some(value) => batch.put(column, key, value),
-                None => batch.delete(column, key),
-            }
-        }
-        storage.write(batch).unwrap();
+        storage.write(update.writes).unwrap();
         tip.state = update.state.settled(storage.snapshot().unwrap());
     }
     maker.set_tip(tip);

@@ -14,7 +14,7 @@ use starling_ledger::codec::encode;
 use starling_ledger::hash::{Context, Hash};
 use starling_ledger::state::State;
 use starling_ledger::state_key::StateKey;
-use starling_ledger::storage::{Storage, WriteBatch};
+use starling_ledger::storage::Storage;
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::numbered;
 
@@ -111,13 +111,6 @@ fn changes(keys: &[Vec<u8>], balance: u64) -> Changes {
 
 fn put(storage: &Arc<dyn Storage>, state: &State, changes: &Changes) -> State {
     let update = state.update(changes).unwrap();
-    let mut batch = WriteBatch::new();
-    for (column, key, value) in update.writes {
-        match value {
-            Some(value) => batch.put(column, key, value),
-            None => batch.delete(column, key),
-        }
-    }
-    storage.write(batch).unwrap();
+    storage.write(update.writes).unwrap();
     update.state.settled(storage.snapshot().unwrap())
 }
