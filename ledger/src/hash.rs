@@ -6,6 +6,7 @@
 //! # Source
 //! BLAKE3 specification, section 2.3 "Modes" (`derive_key`).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -18,7 +19,7 @@ use blake3::hazmat::{ContextKey, HasherExt as _, hash_derive_key_context};
 static CONTEXT_KEYS: [OnceLock<ContextKey>; 64] = [const { OnceLock::new() }; 64];
 
 /// 32 bytes of BLAKE3.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Default)]
 pub struct Hash(pub [u8; 32]);
 
 /// The purposes a hash is made for; each has its own key-derivation context.
@@ -125,6 +126,25 @@ impl Hash {
     /// Returns the first four bytes in hex, for logs.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
+    }
+}
+
+impl Ord for Hash {
+    /// As the bytes are ordered. Two hashes nearly always differ in the first eight, which are
+    /// compared as one number, without a call of `memcmp`.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let head = |hash: &Self| u64::from_be_bytes(*hash.0.first_chunk().expect("32 are eight"));
+        head(self)
+            .cmp(&head(other))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Hash {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

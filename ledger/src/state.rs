@@ -17,8 +17,9 @@
 //!
 //! # Limits
 //! Keys have at most [`KEY_BYTES_MAX`], values at most [`VALUE_BYTES_MAX`]. Memory is 112 bytes per
-//! page for the trie, and the pages written since the last snapshot.
+//! page for the trie, the pages written since the last snapshot, and a [cache](cache) of 64 MiB.
 
+mod cache;
 mod chunk;
 mod chunks;
 mod page;
@@ -38,13 +39,13 @@ pub use chunk::{
 };
 pub use chunks::Chunks;
 pub use page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, VALUE_BYTES_MAX};
-use path::position;
 pub use path::{DEPTH_MAX, Path as StatePath};
+use path::{Path, position};
 pub use proof::{PROOF_BYTES_MAX, ProofError, StateProof};
 use store::{Pages, rebuild};
 pub use tiling::{TilingError, tiled_root};
 use trie::Link;
-use update::Update;
+use update::{TOGETHER_MAX, Update};
 
 use crate::hash::Hash;
 use crate::storage::{Storage, StorageError, View, WriteBatch};
@@ -160,23 +161,27 @@ impl State {
         let located = keys.iter().map(|key| position(key.as_ref())).zip(0..);
         let mut located: Vec<(Hash, usize)> = located.collect();
         located.sort_unstable();
-        let positions: Vec<_> = located.iter().map(|(position, _)| *position).collect();
-        let found = self.trie.find_all(&positions);
-        let pages = self.pages.read_many(&found)?;
         let mut values = vec![None; keys.len()];
-        let mut located = located.into_iter();
-        for (one, page) in found.iter().zip(&pages) {
-            for (_, index) in located.by_ref().take(one.positions) {
-                if let (Some(key), Some(value)) = (keys.get(index), values.get_mut(index)) {
-                    *value = page.get(key.as_ref()).map(<[u8]>::to_vec);
+        let mut read = Vec::with_capacity(keys.len());
+        for located in located.chunks(TOGETHER_MAX) {
+            let positions: Vec<_> = located.iter().map(|(position, _)| *position).collect();
+            let found = self.trie.find_all(Path::ROOT, &positions);
+            let pages = self.pages.read_many(&found)?;
+            let mut located = located.iter();
+            for (one, page) in found.iter().zip(pages) {
+                for (_, index) in located.by_ref().take(one.positions) {
+                    if let (Some(key), Some(value)) = (keys.get(*index), values.get_mut(*index)) {
+                        *value = page.get(key.as_ref()).map(<[u8]>::to_vec);
+                    }
+                }
+                if !page.is_empty() {
+                    read.push((one.path, page));
                 }
             }
         }
-        let stored = found.iter().zip(pages).filter(|(_, page)| !page.is_empty());
-        let stored = stored.map(|(one, page)| (one.path, page));
         let state = Self {
             trie: self.trie.clone(),
-            pages: self.pages.with(&[], stored),
+            pages: self.pages.read_ahead(read.into_iter()),
         };
         Ok((state, values))
     }
@@ -192,7 +197,7 @@ impl State {
                 visit(key, value);
             }
         };
-        Ok(self.pages.visit(&path::Path::ROOT, &self.trie, &mut show)?)
+        Ok(self.pages.visit(&Path::ROOT, &self.trie, &mut show)?)
     }
 
     /// Proves the value of `key`, or that it has none.
@@ -241,7 +246,7 @@ impl State {
     pub fn settled(&self, view: Arc<dyn View>) -> Self {
         Self {
             trie: self.trie.clone(),
-            pages: Pages::new(view),
+            pages: self.pages.settled(view),
         }
     }
 }

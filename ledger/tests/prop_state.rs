@@ -207,8 +207,10 @@ fn refuses_entries_above_the_limits() {
 #[test]
 fn a_view_of_another_version_is_corrupt_and_never_read_as_this_one() {
     let store = storage();
-    let one: Changes = [(b"key".to_vec(), Some(b"one".to_vec()))].into();
-    let two: Changes = [(b"key".to_vec(), Some(b"two".to_vec()))].into();
+    // Too large for the cache, from which another view would not be needed.
+    let large = |fill| Some(vec![fill; PAGE_BYTES_MAX]);
+    let one: Changes = [(b"key".to_vec(), large(1))].into();
+    let two: Changes = [(b"key".to_vec(), large(2))].into();
     let first = State::open(&store).unwrap().update(&one).unwrap();
     write(&store, first.writes);
     let old = store.snapshot().unwrap();

@@ -91,15 +91,14 @@ impl<'a> Application<'a> {
     ) -> Result<Result<(), ApplyError>, BlockError> {
         self.journal.mark();
         match self.run(transaction) {
-            Ok(fees) => {
+            Ok((fees, history)) => {
                 self.fees = fees;
-                let account: Option<Account> = self.journal.get(transaction.sender())?;
                 self.applied.push(AppliedTransaction {
                     id: transaction.id(),
                     wire_id: transaction.wire_id(),
                     sender: transaction.sender(),
                     nonce: transaction.body().nonce,
-                    history: account.map_or(Hash::ZERO, |account| account.history),
+                    history,
                 });
                 Ok(Ok(()))
             }
@@ -199,8 +198,8 @@ impl<'a> Application<'a> {
         Ok(())
     }
 
-    /// Runs a transaction; returns the fees of the block with its own.
-    fn run(&mut self, transaction: &VerifiedTransaction) -> Result<BlockFees, Stop> {
+    /// Runs a transaction; returns the fees of the block with its own, and its sender's history.
+    fn run(&mut self, transaction: &VerifiedTransaction) -> Result<(BlockFees, Hash), Stop> {
         let body = transaction.body();
         let expires_at_ms = body.expires_at_ms;
         if self.time_ms > expires_at_ms {
@@ -213,6 +212,7 @@ impl<'a> Application<'a> {
         }
         let sender = transaction.sender();
         let account = charged(&self.account(&sender)?, transaction)?;
+        let history = account.history;
         self.journal.set(sender, account)?;
         let mut entries = 0u64;
         for action in &body.actions {
@@ -229,10 +229,11 @@ impl<'a> Application<'a> {
             .ok_or(ApplyError::Fee { offered, required })?;
         let sum =
             |one: Amount, other: Amount| one.checked_add(other).ok_or(ApplyError::SupplyOverflow);
-        Ok(BlockFees {
+        let fees = BlockFees {
             burned: sum(self.fees.burned, required)?,
             proposer: sum(self.fees.proposer, tip)?,
-        })
+        };
+        Ok((fees, history))
     }
 
     /// Runs one action; returns how many entries it made.

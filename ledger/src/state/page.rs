@@ -7,6 +7,8 @@
 //! # Invariants
 //! A page has at most [`PAGE_BYTES_MAX`] bytes, or one entry, which may be larger.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::path::position;
@@ -95,6 +97,23 @@ impl Page {
         Self(bytes.into())
     }
 
+    /// Returns the page with other values for some of its keys; `None` where a key is new, removed,
+    /// or has a value of another length, since then other bytes move too.
+    pub(super) fn with_values<'a>(
+        &self,
+        changes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> Option<Self> {
+        let mut bytes = self.0.to_vec();
+        for (key, value) in changes {
+            let (place, value) = (self.place(key)?, value?);
+            let old = bytes
+                .get_mut(place)
+                .filter(|old| old.len() == value.len())?;
+            old.copy_from_slice(value);
+        }
+        Some(Self(bytes.into()))
+    }
+
     /// Makes the page of all entries of two, which have no key in common.
     pub(super) fn merged(left: &Self, right: &Self) -> Self {
         let mut entries: Vec<_> = left.entries().chain(right.entries()).collect();
@@ -128,8 +147,15 @@ impl Page {
 
     /// Returns the value of `key`.
     pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.entries()
-            .find_map(|(found, value)| (found == key).then_some(value))
+        self.0.get(self.place(key)?)
+    }
+
+    /// Returns where the value of `key` stands in the bytes.
+    fn place(&self, key: &[u8]) -> Option<Range<usize>> {
+        let mut entries = self.entries();
+        let (_, value) = entries.find(|(found, _)| *found == key)?;
+        let end = self.0.len() - entries.rest().len();
+        Some(end - value.len()..end)
     }
 
     /// Iterates over the positions of the keys.

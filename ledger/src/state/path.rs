@@ -18,7 +18,7 @@ pub const DEPTH_MAX: usize = 256;
 /// Of two paths neither of which begins with the other, the one further left in the trie is less.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {
-    bits: [u8; 32],
+    bits: Hash,
     depth: u16,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn bit(position: &Hash, depth: usize) -> bool {
 impl Path {
     /// The whole trie.
     pub(super) const ROOT: Self = Self {
-        bits: [0; 32],
+        bits: Hash::ZERO,
         depth: 0,
     };
 
@@ -50,7 +50,7 @@ impl Path {
     /// At [`DEPTH_MAX`] there is no longer one, and callers never ask: a subtree of one position is
     /// a page.
     pub(super) fn child(mut self, right: bool) -> Self {
-        if right && let Some(byte) = self.bits.get_mut(usize::from(self.depth / 8)) {
+        if right && let Some(byte) = self.bits.0.get_mut(usize::from(self.depth / 8)) {
             *byte |= 0x80 >> (self.depth % 8);
         }
         self.depth += 1;
@@ -65,7 +65,7 @@ impl Path {
     /// Says whether `position` lies below this path.
     pub(super) fn contains(&self, position: &Hash) -> bool {
         let (whole, partial) = (self.depth() / 8, self.depth() % 8);
-        let (ours, theirs) = (self.bits.split_at(whole), position.0.split_at(whole));
+        let (ours, theirs) = (self.bits.0.split_at(whole), position.0.split_at(whole));
         // The bits after the path are zero, so the last byte is compared under a mask.
         let last = |bytes: &[u8]| bytes.first().copied().unwrap_or(0);
         let mask = !(0xff_u8 >> partial);
@@ -74,12 +74,12 @@ impl Path {
 
     /// Returns the bit that decides at `depth`, which is less than the path's own.
     pub(super) fn is_right_at(&self, depth: usize) -> bool {
-        bit(&Hash(self.bits), depth)
+        bit(&self.bits, depth)
     }
 
     /// Says whether `other` is this path or lies below it.
     pub(super) fn is_prefix_of(&self, other: &Self) -> bool {
-        self.depth <= other.depth && self.contains(&Hash(other.bits))
+        self.depth <= other.depth && self.contains(&other.bits)
     }
 
     /// Returns the key in the storage: the bits, a one, and zeros up to a whole byte.
@@ -88,7 +88,7 @@ impl Path {
     /// another, as those of pages are, in the order of the trie.
     pub(super) fn to_key(self) -> Vec<u8> {
         let last = self.depth() / 8;
-        let mut key: Vec<_> = self.bits.into_iter().chain([0]).take(last + 1).collect();
+        let mut key: Vec<_> = self.bits.0.into_iter().chain([0]).take(last + 1).collect();
         if let Some(byte) = key.last_mut() {
             *byte |= 0x80 >> (self.depth % 8);
         }
@@ -110,7 +110,10 @@ impl Path {
         }
         let partial = 7 - last.trailing_zeros();
         let depth = u16::try_from(whole.len() * 8).ok()? + u16::try_from(partial).ok()?;
-        Some(Self { bits, depth })
+        Some(Self {
+            bits: Hash(bits),
+            depth,
+        })
     }
 }
 

@@ -1,8 +1,10 @@
-//! Where pages come from: those written since the last snapshot from memory, all others from it.
+//! Where pages come from: those written since the last snapshot from memory, all others from it or
+//! from the cache.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cache::PageCache;
 use super::page::Page;
 use super::path::Path;
 use super::trie::{Found, Link, Node, PageSize, is_one_page};
@@ -17,6 +19,10 @@ const SCAN_ENTRIES: usize = 65_536;
 pub(super) struct Pages {
     view: Arc<dyn View>,
     overlay: Arc<BTreeMap<Path, Page>>,
+    cache: Arc<PageCache>,
+    /// Whether most pages of the next update are in memory, so that there is nothing to read
+    /// together.
+    ahead: bool,
 }
 
 impl Pages {
@@ -25,7 +31,24 @@ impl Pages {
         Self {
             view,
             overlay: Arc::default(),
+            cache: Arc::new(PageCache::new()),
+            ahead: false,
         }
+    }
+
+    /// The pages of a later snapshot.
+    pub(super) fn settled(&self, view: Arc<dyn View>) -> Self {
+        Self {
+            view,
+            overlay: Arc::default(),
+            cache: Arc::clone(&self.cache),
+            ahead: false,
+        }
+    }
+
+    /// Keeps a page that was written, to find it later.
+    pub(super) fn keep(&self, hash: Hash, page: &Page) {
+        self.cache.put(hash, page);
     }
 
     /// These pages, without those at `removed` and with `written` on top; both ascend.
@@ -43,7 +66,22 @@ impl Pages {
         Self {
             view: Arc::clone(&self.view),
             overlay: Arc::new(overlay),
+            cache: Arc::clone(&self.cache),
+            ahead: false,
         }
+    }
+
+    /// These pages, with those that the next update will change on top, ascending.
+    pub(super) fn read_ahead(&self, pages: impl Iterator<Item = (Path, Page)>) -> Self {
+        Self {
+            ahead: true,
+            ..self.with(&[], pages)
+        }
+    }
+
+    /// Says whether the pages of the next update were read ahead.
+    pub(super) const fn are_ahead(&self) -> bool {
+        self.ahead
     }
 
     /// Reads the page of `link`, which stands at `path`.
@@ -51,10 +89,16 @@ impl Pages {
         if matches!(link.node, Node::Empty) {
             return Ok(Page::empty());
         }
-        if let Some(page) = self.overlay.get(path) {
-            return Ok(page.clone());
+        if let Some(page) = self.known(path, &link.hash) {
+            return Ok(page);
         }
         checked(self.view.get(Column::State, &path.to_key())?, &link.hash)
+    }
+
+    /// Returns a page that need not be read.
+    fn known(&self, path: &Path, hash: &Hash) -> Option<Page> {
+        let written = self.overlay.get(path).cloned();
+        written.or_else(|| self.cache.get(hash))
     }
 
     /// Reads every page below `link`, which stands at `path`, in the order of the trie.
@@ -81,7 +125,7 @@ impl Pages {
     pub(super) fn read_many(&self, found: &[Found]) -> Result<Vec<Page>, StorageError> {
         let known = |one: &Found| match one.hash {
             Hash::ZERO => Some(Page::empty()),
-            _ => self.overlay.get(&one.path).cloned(),
+            hash => self.known(&one.path, &hash),
         };
         let known: Vec<_> = found.iter().map(known).collect();
         let unknown = found.iter().zip(&known).filter(|(_, page)| page.is_none());

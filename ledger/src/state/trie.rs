@@ -144,12 +144,13 @@ impl Link {
         siblings
     }
 
-    /// Returns the pages of `positions`, which ascend, in the order of the trie.
+    /// Returns the pages of `positions`, which ascend and lie below this link at `path`, in the
+    /// order of the trie.
     ///
     /// One walk for all: the nodes near the root are met once, and those below one after the other.
-    pub(super) fn find_all(&self, positions: &[Hash]) -> Vec<Found> {
+    pub(super) fn find_all(&self, path: Path, positions: &[Hash]) -> Vec<Found> {
         let mut found = Vec::new();
-        self.find_below(Path::ROOT, positions, &mut found);
+        self.find_below(path, positions, &mut found);
         found
     }
 

@@ -1,5 +1,8 @@
-//! A block of 10,000 transfers over many random accounts, on RocksDB, through the real `execute`
-//! and `ChainStore::append`.
+//! Blocks of 10,000 transfers over many random accounts, on RocksDB, through the real `execute` and
+//! `ChainStore::append`.
+//!
+//! The blocks are made on one ledger, and executed and appended on another that was filled alike:
+//! one right after the other, as a node does that catches up.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,6 +12,7 @@ use std::time::Instant;
 
 use starling_ledger::account::Account;
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block};
+use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::ChainStore;
 use starling_ledger::codec::{decode, encode};
 use starling_ledger::execution::{Checks, execute};
@@ -16,9 +20,10 @@ use starling_ledger::keys::Ed25519;
 use starling_ledger::state::State;
 use starling_ledger::state_key::StateKey;
 use starling_ledger::storage::Storage;
-use starling_ledger::transaction::RawTransaction;
+use starling_ledger::transaction::{RawTransaction, VerifiedTransaction};
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::{ChainMaker, numbered};
+use tempfile::TempDir;
 
 use crate::table::{Figure, Spent, Stopwatch, Unit};
 
@@ -27,6 +32,13 @@ const SENDERS: u64 = 20_000;
 const BLOCKS: usize = 12;
 /// Accounts made at once.
 const CHUNK: u64 = 100_000;
+
+/// A block as it comes, with what was verified of it before.
+struct Prepared {
+    block: Block,
+    verified: Vec<Arc<VerifiedTransaction>>,
+    certificate: CommitCertificate,
+}
 
 #[derive(Default)]
 struct Times {
@@ -40,22 +52,16 @@ struct Times {
 
 /// Prints the table for a state of so many accounts.
 pub(crate) fn run(unit: &Unit, accounts: u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
-    let storage: Arc<dyn Storage> = Arc::new(storage);
-    let mut maker = ChainMaker::new(Arc::clone(&storage), SENDERS, accounts);
-    let start = Instant::now();
-    fill(&storage, &mut maker, accounts);
-    println!("{accounts} accounts made in {:.0?}", start.elapsed());
-    let start = Instant::now();
-    let opened = State::open(&storage).unwrap();
-    assert_eq!(opened.root(), maker.tip().state.root());
-    println!("state opened in {:.2?}", start.elapsed());
-    drop(opened);
     let mut times = Times::default();
-    for _ in 0..BLOCKS {
-        one_block(&mut maker, &mut times);
+    let (_folder, mut maker) = filled(accounts);
+    let blocks: Vec<_> = (0..BLOCKS)
+        .map(|_| prepare(&mut maker, &mut times))
+        .collect();
+    let (_folder, mut node) = filled(accounts);
+    for prepared in blocks {
+        execute_and_append(&mut node, prepared, &mut times);
     }
+    assert_eq!(node.tip().hash, maker.tip().hash);
     println!("block of {TRANSFERS} transfers over {accounts} accounts, each transfer:");
     let print =
         |name, rounds: Vec<Spent>, goal| unit.print(name, Figure::of(&rounds, TRANSFERS), goal);
@@ -69,6 +75,22 @@ pub(crate) fn run(unit: &Unit, accounts: u64) {
     unit.print("execute and append", figure, Some(goal));
     let passed = unit.of(figure.wall());
     println!("    with the time the disk took: {passed:.3} units");
+}
+
+/// Makes a ledger with so many accounts, in a folder that lasts as long as what is returned.
+fn filled(accounts: u64) -> (TempDir, ChainMaker) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    let mut maker = ChainMaker::new(Arc::clone(&storage), SENDERS, accounts);
+    let start = Instant::now();
+    fill(&storage, &mut maker, accounts);
+    println!("{accounts} accounts made in {:.0?}", start.elapsed());
+    let start = Instant::now();
+    let opened = State::open(&storage).unwrap();
+    assert_eq!(opened.root(), maker.tip().state.root());
+    println!("state opened in {:.2?}", start.elapsed());
+    (folder, maker)
 }
 
 /// Gives the state so many accounts.
@@ -88,7 +110,8 @@ fn fill(storage: &Arc<dyn Storage>, maker: &mut ChainMaker, accounts: u64) {
     maker.set_tip(tip);
 }
 
-fn one_block(maker: &mut ChainMaker, times: &mut Times) {
+/// Makes the next block and verifies it.
+fn prepare(maker: &mut ChainMaker, times: &mut Times) -> Prepared {
     let transactions = maker.transfers(TRANSFERS);
     let genesis = maker.tip().genesis_hash;
     let (built, certificate) = maker.build(&transactions);
@@ -96,20 +119,31 @@ fn one_block(maker: &mut ChainMaker, times: &mut Times) {
     let watch = Stopwatch::start();
     let block: Block = decode::<_, BLOCK_BYTES_MAX>(&raw).unwrap();
     let trust = |raw: &RawTransaction| raw.trust(&genesis).map(Arc::new);
-    let verified: Vec<_> = block
-        .transactions
-        .iter()
-        .map(|raw| trust(raw).unwrap())
-        .collect();
+    let trusted = block.transactions.iter().map(|raw| trust(raw).unwrap());
+    black_box(trusted.collect::<Vec<_>>());
     times.decode.push(watch.stop());
     let watch = Stopwatch::start();
-    black_box(RawTransaction::verify_all(
-        &block.transactions,
-        &Ed25519,
-        &genesis,
-    ))
-    .unwrap();
+    let verified = RawTransaction::verify_all(&block.transactions, &Ed25519, &genesis).unwrap();
     times.verify.push(watch.stop());
+    let entry = |(id, account): &(_, Account)| (StateKey::account(id), Some(account.to_bytes()));
+    let changes: BTreeMap<_, _> = built.executed.touched.iter().map(entry).collect();
+    let watch = Stopwatch::start();
+    black_box(maker.tip().state.update(&changes).unwrap());
+    times.root.push(watch.stop());
+    maker.commit(&built, certificate.clone());
+    Prepared {
+        block,
+        verified: verified.into_iter().map(Arc::new).collect(),
+        certificate,
+    }
+}
+
+fn execute_and_append(node: &mut ChainMaker, prepared: Prepared, times: &mut Times) {
+    let Prepared {
+        block,
+        verified,
+        certificate,
+    } = prepared;
     let once = Cell::new(verified);
     let checks = Checks {
         scheme: &Ed25519,
@@ -117,19 +151,14 @@ fn one_block(maker: &mut ChainMaker, times: &mut Times) {
         verified_certificate: Some(block.header.parent_certificate_hash),
     };
     let watch = Stopwatch::start();
-    let executed = execute(maker.tip(), &block, &checks).unwrap();
+    let executed = execute(node.tip(), &block, &checks).unwrap();
     let execution = watch.stop();
     let watch = Stopwatch::start();
     let batch = ChainStore::append_batch(&block, &executed, &certificate).unwrap();
-    maker.chain().append(batch).unwrap();
+    node.chain().append(batch).unwrap();
     let appending = watch.stop();
     times.execute.push(execution);
     times.append.push(appending);
     times.both.push(execution.and(appending));
-    let entry = |(id, account): &(_, Account)| (StateKey::account(id), Some(account.to_bytes()));
-    let changes: BTreeMap<_, _> = executed.touched.iter().map(entry).collect();
-    let watch = Stopwatch::start();
-    black_box(maker.tip().state.update(&changes).unwrap());
-    times.root.push(watch.stop());
-    maker.advance(&executed, &block, certificate);
+    node.advance(&executed, &block, certificate);
 }
