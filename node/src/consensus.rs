@@ -75,7 +75,7 @@ use self::admission::Early;
 use self::engine::NewEngine;
 use self::epochs::Epochs;
 use self::evidence_pool::EvidencePool;
-use self::guard::{GuardRecord, GuardState, OwnMessage};
+use self::guard::{GuardState, OwnMessage};
 use self::have::Neighbour;
 use self::height::HeightState;
 use self::memo::SignatureMemo;
@@ -151,6 +151,9 @@ impl Consensus {
     ) -> Self {
         let key = signer.as_ref().map(|signer| signer.public_key());
         let mut guard = recovered.guard.filter(|guard| Some(guard.key()) == key);
+        if let Some(guard) = guard.as_mut().filter(|_| config.sign_at_once) {
+            guard.set_watching(false);
+        }
         // A guard that knows of nothing is as good as lost, except at block 1 of a new network.
         let knows_nothing = guard.as_ref().is_none_or(|guard| guard.height() == 0);
         let guard_lost = key.is_some() && knows_nothing && !config.sign_at_once;
@@ -328,13 +331,14 @@ impl Consensus {
             out.push(Action::Event(ConsensusEvent::Resumed));
         }
         let first = self.current.is_none();
-        if first && self.guard_lost && height > 1 {
-            self.watch.begin(now);
+        let was_watching = self.guard.as_ref().is_some_and(GuardState::is_watching);
+        if first && (was_watching || self.guard_lost && height > 1) {
+            self.begin_watch(now, None, out);
         }
         // Only what was decided here was watched; a height that came by sync is history.
         let watched = self.current.as_ref().is_some_and(|state| state.announced);
         if watched && self.watch.height_passed() {
-            out.push(Action::Event(ConsensusEvent::SigningAgain));
+            self.end_watch(height, out);
         }
         let at_once = first || height == 1;
         let next = HeightState::new(height, validators, now, &self.config.timing, at_once);
@@ -363,13 +367,29 @@ impl Consensus {
             && stranger
         {
             guard.begin_at(height);
-            let record = GuardRecord {
-                key: guard.key(),
-                height,
-                round_floor: 0,
-                messages: Vec::new(),
-            };
+            self.outbox.write_guard(guard.record(Vec::new()), out);
+        }
+    }
+
+    /// Signs nothing for a while, and has the guard remember that beyond a restart. `noted` is a
+    /// message of somebody else that the guard has just taken note of.
+    fn begin_watch(&mut self, now: Instant, noted: Option<OwnMessage>, out: &mut Vec<Action>) {
+        self.watch.begin(now);
+        let Some(guard) = &mut self.guard else { return };
+        if noted.is_some() || !guard.is_watching() {
+            guard.set_watching(true);
+            let record = guard.record(noted.into_iter().collect());
             self.outbox.write_guard(record, out);
+        }
+    }
+
+    /// Signs again, at `height` or above.
+    fn end_watch(&mut self, height: Height, out: &mut Vec<Action>) {
+        out.push(Action::Event(ConsensusEvent::SigningAgain));
+        if let Some(guard) = &mut self.guard {
+            guard.set_watching(false);
+            guard.begin_at(height);
+            self.outbox.write_guard(guard.record(Vec::new()), out);
         }
     }
 
@@ -418,7 +438,9 @@ impl Consensus {
             self.timed_out(now, step, round, out);
         }
         if self.watch.quiet_passed(now) {
-            out.push(Action::Event(ConsensusEvent::SigningAgain));
+            // At the height at hand only if nothing of ours was ever seen there.
+            let height = self.current.as_ref().map_or(0, HeightState::height);
+            self.end_watch(height.saturating_sub(1), out);
             self.join_after_watch(now, out);
         }
         self.collect_evidence(out);

@@ -297,14 +297,12 @@ impl Consensus {
         }
         // Remembered, so that at least this value is not contradicted. It is no harm if that fails:
         // then the contradiction is there already, and not of our making.
-        if guard.note(message).is_ok() {
-            self.outbox.signed(message);
-        }
+        let noted = guard.note(message).is_ok().then_some(message);
         out.push(Action::Event(ConsensusEvent::ForeignSignature {
             height,
             round,
         }));
-        self.watch.begin(now);
+        self.begin_watch(now, noted, out);
         self.give_up(now, SpectatorReason::Watching, out);
     }
 

@@ -1,6 +1,7 @@
 //! The sign guard: what a key has signed, so that it never signs two values for one step.
 //!
-//! The guard keeps the whole signed message of every (height, round, step) of the latest height. It
+//! The guard keeps the whole signed message of every (height, round, step) of the latest height, and
+//! whether the node was watching because somebody else may sign with its key. It
 //! returns that message for an identical request, and refuses another value, or anything of an
 //! earlier height, for ever. Its records are durable before a signature leaves the node, and after
 //! the log entries that led to it. It is bound to its key: a guard of another key is refused.
@@ -57,6 +58,8 @@ pub struct GuardRecord {
     pub height: Height,
     /// Rounds of that height below this one are never signed again.
     pub round_floor: Round,
+    /// Somebody else may sign with the key: nothing is signed before a whole watch is over.
+    pub watching: bool,
     /// The messages.
     pub messages: Vec<OwnMessage>,
 }
@@ -71,6 +74,7 @@ pub struct GuardState {
     key: PublicKey,
     height: Height,
     round_floor: Round,
+    watching: bool,
     messages: BTreeMap<(Round, SignedStep), OwnMessage>,
 }
 
@@ -158,6 +162,7 @@ impl GuardState {
             key,
             height: 0,
             round_floor: 0,
+            watching: false,
             messages: BTreeMap::new(),
         }
     }
@@ -176,6 +181,16 @@ impl GuardState {
     /// Returns the first round of that height that may still be signed.
     pub const fn round_floor(&self) -> Round {
         self.round_floor
+    }
+
+    /// Says whether a watch was begun and is not over, so that a restart has to begin it again.
+    pub const fn is_watching(&self) -> bool {
+        self.watching
+    }
+
+    /// Takes note that a watch began or is over.
+    pub const fn set_watching(&mut self, watching: bool) {
+        self.watching = watching;
     }
 
     /// Returns the messages signed at `height`, in the order of rounds and steps.
@@ -244,12 +259,18 @@ impl GuardState {
 
     /// Returns a file with this state and nothing else.
     pub fn encode(&self) -> Vec<u8> {
-        encode_record(&GuardRecord {
+        encode_record(&self.record(self.messages.values().copied().collect()))
+    }
+
+    /// Returns what to write after these messages were noted.
+    pub const fn record(&self, messages: Vec<OwnMessage>) -> GuardRecord {
+        GuardRecord {
             key: self.key,
             height: self.height,
             round_floor: self.round_floor,
-            messages: self.messages.values().copied().collect(),
-        })
+            watching: self.watching,
+            messages,
+        }
     }
 }
 
@@ -286,6 +307,7 @@ pub fn decode(bytes: &[u8]) -> Result<(GuardState, usize), GuardFileError> {
         if state.height == record.height {
             state.round_floor = state.round_floor.max(record.round_floor);
         }
+        state.watching = record.watching;
     }
     let state = state.ok_or(GuardFileError::Empty)?;
     Ok((state, frames.good_bytes))
@@ -360,11 +382,25 @@ mod tests {
     }
 
     #[test]
+    fn remembers_that_a_watch_began_until_it_is_over() {
+        let mut guard = guard();
+        let mut file = guard.encode();
+        for watching in [true, false, true] {
+            guard.set_watching(watching);
+            file.extend(encode_record(&guard.record(Vec::new())));
+            let (read, _) = decode(&file).unwrap();
+            assert_eq!((read.is_watching(), &read), (watching, &guard));
+        }
+        assert!(decode(&guard.encode()).unwrap().0.is_watching());
+    }
+
+    #[test]
     fn survives_a_torn_record_and_refuses_an_empty_file() {
         let record = GuardRecord {
             key: guard().key(),
             height: 1,
             round_floor: 0,
+            watching: false,
             messages: vec![prevote(1, 0, None)],
         };
         let mut bytes = guard().encode();

@@ -11,12 +11,11 @@ use std::collections::VecDeque;
 use starling_gossip::message::ConsensusMessage;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
-use starling_ledger::keys::PublicKey;
-use starling_ledger::vote::{Height, Round};
+use starling_ledger::vote::Height;
 
 use super::action::{Action, PersistId};
 use super::engine::Input;
-use super::guard::{GuardRecord, OwnMessage};
+use super::guard::{GuardRecord, GuardState, OwnMessage};
 use super::wal::{LogEntry, LogRecord};
 
 /// What becomes visible once the disk has what it follows from.
@@ -67,12 +66,7 @@ impl Outbox {
 
     /// Asks for durability of what was recorded, and puts a barrier before the visible actions
     /// queued since `mark` (the queue's length before the records came).
-    pub(super) fn seal(
-        &mut self,
-        mark: usize,
-        guard: Option<(PublicKey, Height, Round)>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn seal(&mut self, mark: usize, guard: Option<&GuardState>, out: &mut Vec<Action>) {
         let nothing_new = self.log.is_empty() && self.signed.is_empty();
         if nothing_new || self.queue.len() <= mark {
             return;
@@ -88,12 +82,7 @@ impl Outbox {
             id,
             log,
             bodies,
-            guard: guard.map(|(key, height, round_floor)| GuardRecord {
-                key,
-                height,
-                round_floor,
-                messages,
-            }),
+            guard: guard.map(|guard| guard.record(messages)),
         });
     }
 

@@ -241,9 +241,7 @@ impl Consensus {
 
     /// Asks for durability of everything recorded, before what was queued since `mark`.
     pub(super) fn seal(&mut self, mark: usize, out: &mut Vec<Action>) {
-        let guard = self.guard.as_ref();
-        let guard = guard.map(|guard| (guard.key(), guard.height(), guard.round_floor()));
-        self.outbox.seal(mark, guard, out);
+        self.outbox.seal(mark, self.guard.as_ref(), out);
     }
 
     fn act(&mut self, now: Instant, output: Output, out: &mut Vec<Action>) {

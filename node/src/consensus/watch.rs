@@ -7,6 +7,10 @@
 //! [`WATCH_QUIET`] has passed without such a signature, whichever ends first. The quiet time lets a
 //! network resume in which everybody lost the guard. An ordinary restart, and block 1 of a new
 //! network, do not wait. Two copies started in the same instant are beyond this.
+//!
+//! That a watch has begun is written to the guard, and that it is over as well: who restarts in
+//! between watches anew. A node that stops before the first of these writes is durable has signed
+//! nothing since it noticed, and will notice again.
 
 use std::time::Duration;
 

@@ -170,6 +170,14 @@ fn a_second_copy_of_a_key_makes_the_first_one_stop() {
     // Machine 3 is started with the key of machine 0, on a disk of its own.
     let mut network = Network::new(4, 8, Faults::default());
     network.run_to(5, 60 * SECOND);
+    foreign_vote(&mut network);
+    assert_eq!(spectating(&network, 0), [SpectatorReason::Watching]);
+    let machine = network.nodes[0].machine.as_ref().unwrap();
+    assert!(!machine.status(network.now).signing);
+}
+
+/// A vote that node 0 did not make, with its key.
+fn foreign_vote(network: &mut Network) {
     let vote = starling_ledger::vote::Vote {
         vote_type: starling_ledger::vote::VoteType::Precommit,
         height: network.nodes[0].chain.len() as u64 + 1,
@@ -185,7 +193,67 @@ fn a_second_copy_of_a_key_makes_the_first_one_stop() {
     };
     network.run_for(std::time::Duration::from_millis(5));
     network.input(0, input);
-    assert_eq!(spectating(&network, 0), [SpectatorReason::Watching]);
-    let machine = network.nodes[0].machine.as_ref().unwrap();
-    assert!(!machine.status(network.now).signing);
+}
+
+fn restart(network: &mut Network, index: usize) {
+    network.crash(index);
+    network.events.clear();
+    network.start(index);
+}
+
+fn is_signing(network: &Network, index: usize) -> bool {
+    let machine = network.nodes[index].machine.as_ref();
+    machine.is_some_and(|machine| machine.status(network.now).signing)
+}
+
+#[test]
+fn a_restart_begins_the_watch_again_and_does_not_end_it() {
+    let mut network = Network::new(4, 8, Faults::default());
+    network.run_to(5, 60 * SECOND);
+    foreign_vote(&mut network);
+    for _ in 0..3 {
+        network.run_for(SECOND / 2);
+        restart(&mut network, 0);
+        network.run_for(SECOND / 2);
+        assert!(spectating(&network, 0).contains(&SpectatorReason::Watching));
+        assert!(!is_signing(&network, 0));
+    }
+    network.run_for(40 * SECOND);
+    let watched = spectating(&network, 0);
+    let watched = watched
+        .iter()
+        .filter(|reason| **reason == SpectatorReason::Watching);
+    assert!(watched.count() + 1 >= WATCH_HEIGHTS as usize);
+    assert!(network.events.contains(&(0, ConsensusEvent::SigningAgain)));
+    assert!(is_signing(&network, 0));
+}
+
+#[test]
+fn a_restart_while_the_guard_is_lost_begins_the_watch_again() {
+    let mut network = Network::new(4, 4, Faults::default());
+    network.run_to(5, 60 * SECOND);
+    network.crash(1);
+    network.nodes[1].guard.clear();
+    network.nodes[1].log.clear();
+    network.start(1);
+    network.run_for(SECOND);
+    restart(&mut network, 1);
+    network.run_for(SECOND / 2);
+    assert!(spectating(&network, 1).contains(&SpectatorReason::Watching));
+    assert!(!is_signing(&network, 1));
+}
+
+#[test]
+fn a_restart_after_the_watch_is_an_ordinary_one() {
+    let mut network = Network::new(4, 8, Faults::default());
+    network.run_to(5, 60 * SECOND);
+    foreign_vote(&mut network);
+    while !network.events.contains(&(0, ConsensusEvent::SigningAgain)) {
+        network.run_for(SECOND / 100);
+    }
+    network.run_for(SECOND / 50);
+    restart(&mut network, 0);
+    network.run_for(10 * SECOND);
+    assert!(!spectating(&network, 0).contains(&SpectatorReason::Watching));
+    assert!(is_signing(&network, 0));
 }
