@@ -1,5 +1,5 @@
-//! Proofs with real processes: a balance, a record and an absent account, verified by the command
-//! line and by the second implementation; one flipped byte fails both.
+//! Proofs with real processes: accounts, records, validators and transactions, there and not there,
+//! verified by the command line and by the second implementation; one flipped byte fails both.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,4 +85,44 @@ fn a_balance_a_record_and_an_absent_account_are_proven_offline_by_two_verifiers(
     for (path, _) in &receipts {
         refused_when_flipped(&testnet, path, &genesis);
     }
+}
+
+#[test]
+fn a_stake_and_a_payment_that_never_happened_are_proven_offline_by_two_verifiers() {
+    let testnet = Testnet::up(4);
+    testnet.told("send bob alice 1");
+    for (amount, file) in [(1, "one.toml"), (2, "two.toml")] {
+        testnet.told(&format!(
+            "tx build alice --pay bob {amount} --output {file}"
+        ));
+        testnet.told(&format!("tx sign {file} --key alice --yes"));
+    }
+    let genesis = testnet.folder().join("genesis.toml");
+    testnet.told("tx show one.toml --receipt open.receipt");
+    assert_eq!(testnet.told("tx show one.toml")["history"]["past"], "open");
+    testnet.told("tx submit two.toml");
+    testnet.told("tx show one.toml --receipt replaced.receipt");
+    testnet.told("tx show two.toml --receipt happened.receipt");
+    testnet.told("stake show n1 --receipt validator.receipt");
+    testnet.told("stake show bob --receipt nobody.receipt");
+    let two = testnet.told("tx show two.toml");
+    testnet.refuses("tx show three.toml", 2, "usage");
+    testnet.stop();
+    let fact = |name: &str| {
+        let receipt = testnet.home().join(format!("{name}.receipt"));
+        refused_when_flipped(&testnet, &receipt, &genesis);
+        proven(&testnet, &receipt, &genesis)
+    };
+    assert_eq!(fact("open")["past"], "open");
+    let replaced = fact("replaced");
+    assert_eq!(replaced["past"], "replaced");
+    assert_eq!(replaced["replaced_by"], two["id"]);
+    assert_eq!(fact("happened")["kind"], "transaction");
+    let validator = fact("validator");
+    assert_eq!(validator["power"], validator["bonded_base"], "{validator}");
+    let nobody = fact("nobody");
+    assert!(
+        nobody["bonded_base"].is_null() && nobody["power"].is_null(),
+        "{nobody}"
+    );
 }

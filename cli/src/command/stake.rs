@@ -1,6 +1,7 @@
 //! `starling stake`: become a validator, leave, return, and look who is one.
 
 mod list;
+mod show;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   starling stake bond 2000 --from carol --consensus-key carol-votes
   starling stake list
+  starling stake show n1 --receipt n1.receipt
   starling stake unbond all --from carol
   starling stake unjail --from carol";
 const EXAMPLES_BOND: &str = "\
@@ -107,6 +109,8 @@ enum StakeCommand {
     },
     /// Show who agrees now and next, who waits, and what is being released.
     List(list::ListArgs),
+    /// Show the stake of one account, verified.
+    Show(show::ShowArgs),
 }
 
 /// The key that votes.
@@ -140,6 +144,7 @@ pub(crate) fn run(context: &Context, args: &StakeArgs) -> Outcome {
         } => unbond(&Desk::open(context, terms)?, from, amount),
         StakeCommand::Unjail { from, terms } => unjail(&Desk::open(context, terms)?, from),
         StakeCommand::List(args) => list::run(context, args),
+        StakeCommand::Show(args) => show::run(context, args),
     }
 }
 

@@ -145,11 +145,10 @@ fn fact(fact: &Fact, network: &Network, names: &Names) -> (String, Value) {
         }
         Fact::History { transaction, past } => {
             let (actions, mut data) = described(transaction, network, names);
-            let (words, word) = past_words(past);
+            let (words, _) = past_words(past);
             data["kind"] = json!("history");
-            data["past"] = json!(word);
-            if let Past::Replaced { by } = past {
-                data["replaced_by"] = json!(by.to_string());
+            if let (Some(data), Value::Object(past)) = (data.as_object_mut(), past_data(past)) {
+                data.extend(past);
             }
             let text = format!("transaction {} {words}\n{actions}", transaction.id());
             (text, data)
@@ -254,7 +253,17 @@ fn validator_fact(
     (format!("{address} {stake}, and {signs}"), data)
 }
 
-fn past_words(past: &Past) -> (String, &'static str) {
+/// Says what became of a transaction, for scripts.
+pub(crate) fn past_data(past: &Past) -> Value {
+    let (_, word) = past_words(past);
+    match past {
+        Past::Replaced { by } => json!({"past": word, "replaced_by": by.to_string()}),
+        _ => json!({"past": word}),
+    }
+}
+
+/// Says what became of a transaction, for people, and in one word.
+pub(crate) fn past_words(past: &Past) -> (String, &'static str) {
     match past {
         Past::Happened => (
             "took effect in this block or one before".to_owned(),

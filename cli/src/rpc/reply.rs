@@ -176,6 +176,26 @@ pub(crate) struct Record {
     pub(crate) proof: String,
 }
 
+/// The answer to `history`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct History {
+    /// The hash chain before the nonce asked for, hex.
+    pub(crate) before: String,
+    /// The ids of the account's transactions from that nonce on, hex.
+    pub(crate) ids: Vec<String>,
+    /// The block whose state this is.
+    pub(crate) height: u64,
+    /// That block's header, encoded, hex.
+    #[serde(default)]
+    pub(crate) header: String,
+    /// The header's certificate, encoded, hex.
+    #[serde(default)]
+    pub(crate) certificate: String,
+    /// The proof of the account, encoded, hex.
+    #[serde(default)]
+    pub(crate) proof: String,
+}
+
 /// The answer to `stake`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Stake {

@@ -5,10 +5,11 @@ use starling_ledger::block::BlockHeader;
 use starling_ledger::codec::decode;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::PublicKey;
-use starling_ledger::light;
+use starling_ledger::light::{self, HistoryProof, Past};
 use starling_ledger::staking::{ConsensusKey, Stake};
 use starling_ledger::state::StateProof;
 use starling_ledger::state_key::StateKey;
+use starling_ledger::transaction::{TransactionId, VerifiedTransaction};
 use starling_ledger::vote::Height;
 
 use super::failure::{self, lied};
@@ -148,6 +149,28 @@ impl Verifier<'_> {
         }
     }
 
+    /// Checks what a node says became of `transaction`, by its sender's history.
+    ///
+    /// # Errors
+    /// As [`Verifier::account`].
+    pub(crate) fn history(
+        &mut self,
+        transaction: &VerifiedTransaction,
+        answer: &reply::History,
+    ) -> Outcome<Past> {
+        if answer.height == 0 {
+            self.at_genesis()?;
+            return Ok(Past::Open { next: 0 });
+        }
+        let (header, _) = self.state(Told {
+            height: answer.height,
+            header: &answer.header,
+            certificate: &answer.certificate,
+            proof: &answer.proof,
+        })?;
+        light::verify_history(&header, &answer.proof()?, transaction).map_err(lied)
+    }
+
     /// Checks what a node says about the stake of `account`, also that there is none. When a
     /// release is due is the node's word.
     ///
@@ -214,5 +237,24 @@ impl Verifier<'_> {
             true => Ok(()),
             false => Err(lied("the consensus key told is not the one proven")),
         }
+    }
+}
+
+impl reply::History {
+    /// Reads the proof in the answer.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`](crate::exit::Exit::Verification) if it is none.
+    pub(crate) fn proof(&self) -> Outcome<HistoryProof> {
+        let hash = |text: &String| {
+            text.parse()
+                .map_err(|error| lied(format!("an id is {error}")))
+        };
+        let ids = self.ids.iter().map(|id| hash(id).map(TransactionId));
+        Ok(HistoryProof {
+            account: state_proof(&self.proof)?,
+            before: hash(&self.before)?,
+            ids: ids.collect::<Outcome<_>>()?,
+        })
     }
 }

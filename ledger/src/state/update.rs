@@ -13,8 +13,8 @@ use super::trie::{Link, Node, PageSize, halves, is_one_page};
 use crate::hash::Hash;
 use crate::storage::{Column, StorageError, WriteBatch};
 
-/// Most keys whose pages are read together. Our choice: their nodes and pages, about 300 KB, are met
-/// twice and stay in a core's own cache meanwhile.
+/// Most keys whose pages are read together. Our choice: their nodes and pages, about 300 KB, are
+/// met twice and stay in a core's own cache meanwhile.
 pub(super) const TOGETHER_MAX: usize = 256;
 
 /// A key's new value, or `None` where it is deleted.
@@ -96,8 +96,8 @@ impl<'a> Update<'a> {
         (self.pages.with(&self.removed, written), writes)
     }
 
-    /// Applies `changes`, all of which lie below `path`, to the subtree there: some at a time, after
-    /// their pages were read together.
+    /// Applies `changes`, all of which lie below `path`, to the subtree there: some at a time,
+    /// after their pages were read together.
     fn apply_all(
         &mut self,
         link: &Link,

@@ -1,10 +1,10 @@
 //! The sign guard: what a key has signed, so that it never signs two values for one step.
 //!
-//! The guard keeps the whole signed message of every (height, round, step) of the latest height, and
-//! whether the node was watching because somebody else may sign with its key. It
-//! returns that message for an identical request, and refuses another value, or anything of an
-//! earlier height, for ever. Its records are durable before a signature leaves the node, and after
-//! the log entries that led to it. It is bound to its key: a guard of another key is refused.
+//! The guard keeps the whole signed message of every (height, round, step) of the latest height,
+//! and whether the node was watching because somebody else may sign with its key. It returns that
+//! message for an identical request, and refuses another value, or anything of an earlier height,
+//! for ever. Its records are durable before a signature leaves the node, and after the log entries
+//! that led to it. It is bound to its key: a guard of another key is refused.
 //!
 //! These are pure functions over bytes; the shell appends what [`encode_record`] returns, syncs,
 //! and rewrites the file with [`GuardState::encode`] (to a new file, synced and renamed) once it is
