@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos crash bitrot prune planted bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos crash bitrot prune planted fuzz bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
@@ -53,20 +53,23 @@ soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the fir
 	done
 
 chaos: build ## kill validators KILLS times (default 50) under load, with real processes
-	STARLING_KILLS=$(KILLS) $(CARGO) test --release -p starling-tests --test chaos -- --nocapture
+	STARLING_KILLS=$(KILLS) $(CARGO) test --release --workspace --test chaos -- --nocapture
 
 crash: build ## kill an appending process at each of 300 syncs and about 1,000 other calls
-	STARLING_KILLS=all $(CARGO) test --release -p starling-tests --test crash -- --nocapture
+	STARLING_KILLS=all $(CARGO) test --release --workspace --test crash -- --nocapture
 
 bitrot: build ## flip FLIPS bits (default 1,000), one at a time, in a ledger of BLOCKS (default 10,000)
 	STARLING_FLIPS=$(FLIPS) STARLING_BLOCKS=$(BLOCKS) \
-	    $(CARGO) test --release -p starling-tests --test bit_rot -- --nocapture
+	    $(CARGO) test --release --workspace --test bit_rot -- --nocapture
 
 prune: build ## prune a ledger of BLOCKS (default 10,000) and measure what the disk gets back
-	STARLING_BLOCKS=$(BLOCKS) $(CARGO) test --release -p starling-tests --test pruning -- --nocapture
+	STARLING_BLOCKS=$(BLOCKS) $(CARGO) test --release --workspace --test pruning -- --nocapture
 
 planted: rocksdb ## plant known bugs in a copy of the sources; the simulator has to find each
 	./scripts/planted.sh
+
+fuzz: deps ## fuzz every decoder for FUZZ_SECONDS (default 10) each
+	./scripts/fuzz.sh
 
 bench: rocksdb ## the benchmarks
 	$(CARGO) bench --workspace

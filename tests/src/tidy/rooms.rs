@@ -45,6 +45,10 @@ pub const DIRECTION: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "starling-fuzz",
+        &["starling-gossip", "starling-ledger", "starling-node"],
+    ),
+    (
         "starling-tests",
         &[
             "starling-cli",
