@@ -33,6 +33,11 @@ impl Lone {
 
     /// Runs the node until it ends, with `inject` done to its system calls.
     fn run(&self, inject: &str) -> Output {
+        self.run_with(inject, &[])
+    }
+
+    /// The same, only to those calls that concern one of `files` of the ledger.
+    fn run_with(&self, inject: &str, files: &[String]) -> Output {
         let mut command = Command::new("strace");
         self.testnet.environment(&mut command);
         let calls = inject.split(':').next().expect("the calls come first");
@@ -40,6 +45,11 @@ impl Lone {
             .args(["-f", "-qq", "-o", "/dev/null", "-e"])
             .arg(format!("trace={calls}"))
             .args(["-e", &format!("inject={inject}")])
+            .args(
+                files
+                    .iter()
+                    .flat_map(|file| ["-P".into(), self.ledger().join(file)]),
+            )
             .arg(self.testnet.binary())
             .args(["node", "run", "--config"])
             .arg(self.config());
@@ -96,6 +106,25 @@ fn a_full_disk_stops_the_node_and_it_starts_cleanly_when_there_is_room() {
         let output = lone.run(&format!("fdatasync,fsync:error=ENOSPC:when={number}+"));
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(73), "{number}: {log}");
+        assert!(last_final(&log) <= lone.tip(), "{log}");
+    }
+    lone.goes_on();
+}
+
+/// Each start names its files anew, with the next numbers.
+#[test]
+fn a_disk_that_is_full_for_one_kind_of_file_stops_the_node_as_well() {
+    let lone = Lone::new();
+    let names: [fn(u32) -> String; 2] = [
+        |number| format!("{number:06}.log"),
+        |number| format!("MANIFEST-{number:06}"),
+    ];
+    for (name, number) in names.into_iter().zip([3, 2]) {
+        let files: Vec<_> = (1..100).map(name).collect();
+        let inject = format!("write,pwrite64,writev:error=ENOSPC:when={number}+");
+        let output = lone.run_with(&inject, &files);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(73), "{}: {log}", name(0));
         assert!(last_final(&log) <= lone.tip(), "{log}");
     }
     lone.goes_on();
