@@ -23,9 +23,10 @@ forget_packages() {
 }
 
 # Copies a sibling's dependencies, under cargo's own lock, so that no build changes them meanwhile.
+# Only of one that was built to its end: a build that was killed can leave half a dependency.
 seed_from() {
     local from=$1 part=$dir.partial
-    rm -rf "$part"
+    [ -x "$from/release/starling" ] || return 1
     mkdir -p "$part/release"
     flock -n "$from/release/.cargo-lock" cp -a --reflink=auto \
         "$from/release/.fingerprint" "$from/release/build" "$from/release/deps" \
@@ -48,6 +49,8 @@ remove_orphans() {
 mkdir -p "$all"
 exec 9>"$all/.lock"
 flock 9
+# Whoever made one holds the lock, so these are left over from a copy that was killed.
+rm -rf "$all"/*.partial
 if [ ! -d "$dir" ]; then
     while read -r stamp; do
         seed_from "$(dirname "$stamp")" && break
