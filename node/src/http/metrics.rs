@@ -59,6 +59,7 @@ pub(super) struct Metrics {
     gossip_frames: Family<Labels, Counter>,
     gossip_duplicates: Counter,
     gossip_faults: Counter,
+    ranges_pruned: Counter,
     offences: Counter,
     blocks: Counter,
     blocks_fetched: Counter,
@@ -87,6 +88,7 @@ impl Default for Metrics {
             gossip_frames: Family::default(),
             gossip_duplicates: Counter::default(),
             gossip_faults: Counter::default(),
+            ranges_pruned: Counter::default(),
             offences: Counter::default(),
             blocks: Counter::default(),
             blocks_fetched: Counter::default(),
@@ -165,6 +167,11 @@ impl Metrics {
                 &self.gossip_duplicates,
             ),
             ("gossip_faults", "Faults of peers", &self.gossip_faults),
+            (
+                "sync_ranges_pruned",
+                "Ranges of blocks that the neighbour asked no longer keeps",
+                &self.ranges_pruned,
+            ),
             (
                 "consensus_offences",
                 "Double signatures of validators that were proven",
@@ -267,6 +274,7 @@ impl Metrics {
         let duplicates = counters.transaction_duplicates + counters.message_duplicates;
         raise(&self.gossip_duplicates, duplicates);
         raise(&self.gossip_faults, counters.faults);
+        raise(&self.ranges_pruned, counters.ranges_pruned);
     }
 
     fn take_peers(&self, peers: &[PeerStatus]) {

@@ -79,6 +79,7 @@ fn metrics_carry_their_names_and_numbers() {
     node.publish(|status| {
         status.counters.bytes_in[starling_gossip::Lane::Consensus] = 77;
         status.counters.transaction_duplicates = 5;
+        status.counters.ranges_pruned = 3;
     });
     let told = get(node.address(), "/metrics");
     assert!(told.head.contains("application/openmetrics-text"));
@@ -94,6 +95,7 @@ fn metrics_carry_their_names_and_numbers() {
             "77",
         ),
         ("starling_gossip_duplicates_total", "5"),
+        ("starling_sync_ranges_pruned_total", "3"),
         ("starling_peers{direction=\"inbound\"}", "1"),
         ("starling_peers{direction=\"outbound\"}", "0"),
         ("starling_consensus_offences_total", "1"),
