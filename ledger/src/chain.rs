@@ -36,7 +36,6 @@ mod history;
 mod layout;
 mod prune;
 mod reader;
-mod rebuild;
 
 use std::sync::Arc;
 
@@ -45,7 +44,6 @@ pub use error::ChainError;
 pub use history::{HISTORY_PAGE_MAX, HistoryEntry, HistoryIndex, HistoryPage};
 pub use prune::{Pruned, Pruner, STEP_BLOCKS_MAX, keep_blocks_min};
 pub use reader::{ChainReader, StoredTransaction};
-pub use rebuild::{Rebuild, Rebuilt};
 
 use crate::block::{Block, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;

@@ -29,6 +29,19 @@ fn a_validator_that_was_rolled_back_catches_up_and_signs_nothing_twice() {
     assert_eq!(back["tip"].as_u64(), Some(tip - 2), "{back}");
     let checked = testnet.data(&["db", "check", "n2", "--full"]);
     assert_eq!(checked["tip"].as_u64(), Some(tip - 2), "{checked}");
+    // Built anew below a block that the others vouch for, and not below another one.
+    let hash = testnet.block_of("n1", tip - 2)["hash"].clone();
+    let hash = hash.as_str().expect("a hash");
+    let checkpoint = format!("{}:{hash}", tip - 2);
+    let built = testnet.data(&["db", "resync", "n2", "--checkpoint", &checkpoint]);
+    assert_eq!(built["tip"].as_u64(), Some(tip - 2), "{built}");
+    let other = format!("{}:{hash}", tip - 3);
+    let (code, refused) = testnet.envelope(&["db", "resync", "n2", "--checkpoint", &other]);
+    assert_eq!(
+        (code, &refused["error"]["code"]),
+        (9, &"checkpoint".into()),
+        "{refused}"
+    );
     let kept = fs::read(testnet.data_of("n2").join("sign-guard")).expect("a guard");
     assert_eq!(kept, guard, "the guard was touched");
     testnet.ok(&["testnet", "start", "n2", "--timeout", "60s"]);

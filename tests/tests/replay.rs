@@ -7,11 +7,12 @@ use std::sync::Arc;
 use starling_ledger::block::{Block, BlockHash};
 use starling_ledger::chain::{ChainReader, ChainStore};
 use starling_ledger::hash::Hash;
+use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{
     Column, MemoryStorage, Storage, StorageError, StorageOperation, WriteBatch,
 };
 use starling_ledger::transaction::RawTransaction;
-use starling_node::runtime::replay::{Checkpoint, Progress, ReplayError, ReplayPlan, replay};
+use starling_node::runtime::replay::{Progress, ReplayError, ReplayPlan, replay};
 use starling_tests::chain_maker::ChainMaker;
 
 const BLOCKS: u64 = 12;
@@ -33,6 +34,8 @@ fn reader(storage: &Arc<dyn Storage>) -> ChainReader {
 
 fn plan(checkpoint: Option<(u64, BlockHash)>) -> ReplayPlan {
     ReplayPlan {
+        end: None,
+        history: true,
         checkpoint: checkpoint.map(|(height, hash)| Checkpoint { height, hash }),
         threads: 2,
     }
@@ -253,4 +256,54 @@ fn a_failing_target_ends_the_replay() {
     let target: Arc<dyn Storage> = Arc::new(memory);
     let error = run(&source, &target, None).unwrap_err();
     assert!(matches!(error, ReplayError::Target(_)), "{error}");
+}
+
+#[test]
+fn a_replay_ends_where_it_is_told_to_and_makes_no_index_that_is_not_wanted() {
+    let (source, _) = chain();
+    let target = fresh();
+    let plan = ReplayPlan {
+        end: Some(7),
+        history: false,
+        ..plan(None)
+    };
+    let mut go_on = |_| ControlFlow::Continue(());
+    let done = replay(&reader(&source), &target, &plan, &mut go_on).unwrap();
+    assert_eq!((done.height, done.end, tip(&target).0), (7, 7, 7));
+    let history = target.scan(Column::AccountHistory, &[], None, usize::MAX);
+    assert_eq!(history.unwrap(), []);
+}
+
+#[test]
+fn what_is_damaged_is_named_with_its_height() {
+    let (source, _) = chain();
+    let entry = |column| source.get(column, &5u64.to_be_bytes()).unwrap().unwrap();
+    let other = source.get(Column::Certificate, &4u64.to_be_bytes());
+    for (column, value) in [
+        (Column::Body, vec![1, 2, 3]),
+        (Column::Certificate, other.unwrap().unwrap()),
+        (Column::Certificate, vec![1, 2, 3]),
+    ] {
+        let before = entry(column);
+        let put = |value: Vec<u8>| {
+            let mut batch = WriteBatch::new();
+            batch.put(column, 5u64.to_be_bytes(), value);
+            source.write(batch).unwrap();
+        };
+        put(value);
+        let target = fresh();
+        let error = run(&source, &target, None).unwrap_err();
+        let (height, reason) = error.fault().expect("the chain is at fault");
+        assert_eq!((height, tip(&target).0), (5, 4), "{reason}");
+        put(before);
+    }
+    let memory = Arc::new(MemoryStorage::new());
+    let damaged: Arc<dyn Storage> = memory.clone();
+    ChainMaker::new(Arc::clone(&damaged), 20, 200).extend(6, 3);
+    memory.damage(Column::Body, &3u64.to_be_bytes());
+    let error = run(&damaged, &fresh(), None).unwrap_err();
+    assert!(
+        matches!(error, ReplayError::Damaged { height: 3, .. }),
+        "{error}"
+    );
 }

@@ -7,8 +7,7 @@
 //! or below the first block that is kept; no index has an entry too many; the state is the one
 //! after the tip, page by page; and balances, stakes and burned fees make the supply.
 //!
-//! What this does not show is that every block follows the rules of execution: `Rebuild` executes
-//! them again.
+//! What this does not show is that every block follows the rules of execution: a replay does.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Replaying a stored chain: every final block is checked again and executed into a fresh store.
 //!
-//! `starling db resync` does this when the state is not to be trusted any more, and a release is
-//! held against the history with it. It is a pipeline of three stages, on threads of its own:
+//! `starling db resync` does this when the state is not to be trusted any more, `db rollback` up to
+//! an earlier block, and `db check --full` to see whether anything differs. It is a pipeline of three stages, on threads of its own:
 //!
 //! ```text
 //!     read ──► check (pool): decode, hash, verify signatures in batches   `stage`
@@ -40,7 +40,8 @@ use starling_ledger::codec::CodecError;
 use starling_ledger::execution::{BlockError, Checks, Tip, execute};
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::Ed25519;
-use starling_ledger::storage::Storage;
+use starling_ledger::light::Checkpoint;
+use starling_ledger::storage::{Storage, StorageError};
 use starling_ledger::vote::Height;
 
 use stage::{Checked, Stage};
@@ -59,20 +60,16 @@ const WRITES_MAX: usize = 16;
 /// on from there. Our choice: three full blocks, about 100 MiB.
 const UNSETTLED_CHANGES_MAX: usize = 120_000;
 
-/// A block that a person vouches for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Its height.
-    pub height: Height,
-    /// Its hash.
-    pub hash: BlockHash,
-}
-
 /// How to replay.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayPlan {
-    /// Signatures of transactions at or below it are not checked again.
+    /// The last block to replay; without it, the last there is.
+    pub end: Option<Height>,
+    /// A block that a person vouches for: signatures of transactions at or below it are not checked
+    /// again.
     pub checkpoint: Option<Checkpoint>,
+    /// Whether the index of histories is made.
+    pub history: bool,
     /// Threads that check, beside those that execute and write.
     pub threads: usize,
 }
@@ -131,6 +128,14 @@ pub enum ReplayError {
         /// What is stored.
         found: BlockHash,
     },
+    /// What is stored of a block is damaged.
+    #[error("block {height}: {error}")]
+    Damaged {
+        /// Its height.
+        height: Height,
+        /// What is wrong.
+        error: StorageError,
+    },
     /// A stored block does not decode.
     #[error("block {height} {error}")]
     Codec {
@@ -179,9 +184,14 @@ pub fn replay(
 ) -> Result<Progress, ReplayError> {
     let genesis = source.genesis().map_err(ReplayError::Source)?;
     let genesis = genesis.ok_or(ReplayError::Empty)?;
-    let end = source.tip().map_err(ReplayError::Source)?;
-    let (end, _) = end.ok_or(ReplayError::Empty)?;
-    let chain = ChainStore::new(Arc::clone(target));
+    let end = match plan.end {
+        Some(end) => end,
+        None => {
+            let tip = source.tip().map_err(ReplayError::Source)?;
+            tip.ok_or(ReplayError::Empty)?.0
+        }
+    };
+    let chain = ChainStore::new(Arc::clone(target)).with_history(plan.history);
     chain.init_genesis(&genesis).map_err(ReplayError::Target)?;
     let tip = chain.tip().map_err(ReplayError::Target)?;
     check_same_chain(source, &tip)?;
@@ -222,6 +232,28 @@ pub fn replay(
         executor.settle()?;
         Ok(executor.progress)
     })
+}
+
+impl ReplayError {
+    /// Returns the block that is wrong and what is wrong with it, where the stored chain is at
+    /// fault and not the machine or what was asked.
+    #[must_use]
+    pub fn fault(&self) -> Option<(Height, String)> {
+        let (height, reason) = match self {
+            Self::Missing { height } => (height, "it is missing or incomplete".to_owned()),
+            Self::Damaged { height, error } => (height, error.to_string()),
+            Self::Codec { height, error } => (height, error.to_string()),
+            Self::OtherCertificate { height } => {
+                (height, "its certificate is of another block".to_owned())
+            }
+            Self::Certificate { height, error } => (height, error.to_string()),
+            Self::Block { height, error } if error.is_deterministic() => {
+                (height, error.to_string())
+            }
+            _ => return None,
+        };
+        Some((*height, reason))
+    }
 }
 
 /// Checks that what the target holds already is the beginning of the chain of `source`.

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use rustix::time::ClockId;
 use starling_ledger::chain::{ChainReader, ChainStore};
+use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{Column, Storage};
-use starling_node::runtime::replay::{Checkpoint, ReplayPlan, replay};
+use starling_node::runtime::replay::{ReplayPlan, replay};
 use starling_store::{OpenOptions, RocksStorage};
 use starling_tests::chain_maker::ChainMaker;
 
@@ -57,6 +58,8 @@ pub(crate) fn run(unit: &Unit, blocks: u64) {
         ("with full verification", None, 15_000.0),
     ] {
         let plan = ReplayPlan {
+            end: None,
+            history: true,
             checkpoint,
             threads,
         };

@@ -19,6 +19,7 @@ Examples:
   starling db check n1
   starling db check n1 --quick        signatures of the last block of each epoch only
   starling db check n1 --full         execute every block again, too
+  starling db check n1 --full --checkpoint 41000:3f1c…   without the signatures up to there
   starling db check --data-dir ./n5 --json
 
 Checks hash chain, certificates, bodies, indexes, every page of the state, and the supply. Ends with
@@ -83,7 +84,7 @@ fn execute_again(
         );
         return Err(CliError::new(Exit::Config, message).next("starling db check, without --full"));
     }
-    let rebuilt = rebuild::run(context, chain, side, report.tip);
+    let rebuilt = rebuild::run(context, chain, side, Some(report.tip));
     let rebuilt = rebuilt.and_then(|rebuilt| match rebuilt.bad {
         Some((height, reason)) => Err(fault(height, &reason)),
         None if rebuilt.height < report.tip => Err(fault(rebuilt.height + 1, "it is missing")),

@@ -1,17 +1,21 @@
 //! Building a ledger anew in a folder beside it, and putting it in its place.
 
 use std::fs;
+use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
-use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, Rebuild, Rebuilt};
-use starling_ledger::genesis::Genesis;
-use starling_ledger::keys::Ed25519;
+use starling_ledger::chain::{ChainReader, ChainStore, HistoryIndex};
+use starling_ledger::storage::Storage;
+use starling_node::runtime::replay::{self, ReplayError, ReplayPlan, replay};
 use starling_store::{OpenOptions, RocksStorage};
 
-use super::{Progress, failed, genesis, ledger};
+use super::{Progress, failed, ledger};
 use crate::context::Context;
-use crate::error::{FileContext as _, Outcome};
+use crate::error::{CliError, FileContext as _, Outcome};
+use crate::exit::Exit;
 use crate::node_exit;
 
 /// A folder beside the ledger, for as long as a rebuild takes.
@@ -56,49 +60,66 @@ impl Side {
     }
 }
 
-/// Executes the blocks of `chain` again up to `to`, in the folder of `side`.
+/// Executes the blocks of `chain` again up to `to`, or to the last there is, in the folder of
+/// `side`. Below the block of `--checkpoint` the signatures of transactions are taken for right.
 pub(super) fn run(
     context: &Context,
     chain: &ChainStore,
     side: &Side,
-    to: u64,
+    to: Option<u64>,
 ) -> Outcome<Rebuilds> {
     side.remove()?;
     let storage = RocksStorage::open(&side.folder, &OpenOptions::default());
-    let storage = Arc::new(storage.map_err(|error| node_exit::storage(&error))?);
-    // As it was, so that what is built anew has nothing more and nothing less.
-    let history = chain
-        .read()
-        .history_index()
-        .map_err(|error| failed(&error))?;
-    let target = ChainStore::new(storage).with_history(history != HistoryIndex::Off);
-    let genesis = genesis(chain)?;
-    execute(context, chain, (target, &genesis), to).map_err(|error| failed(&error))
+    let storage = storage.map_err(|error| node_exit::storage(&error))?;
+    let target: Arc<dyn Storage> = Arc::new(storage);
+    let source = chain.snapshot().map_err(|error| failed(&error))?;
+    let history = source.history_index().map_err(|error| failed(&error))?;
+    let end = to.unwrap_or_else(|| last(&source));
+    let plan = ReplayPlan {
+        end: Some(end),
+        checkpoint: context.global.checkpoint,
+        // As it was, so that what is built anew has nothing more and nothing less.
+        history: history != HistoryIndex::Off,
+        threads: thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    let mut progress = Progress::new(context, "executed", (1, end));
+    let mut tell = |done: replay::Progress| {
+        progress.reached(done.height);
+        ControlFlow::Continue(())
+    };
+    match replay(&source, &target, &plan, &mut tell) {
+        Ok(done) => Ok(Rebuilds {
+            height: done.height,
+            bad: None,
+        }),
+        Err(error) => match error.fault() {
+            // The new ledger holds all blocks below.
+            Some(bad) => Ok(Rebuilds {
+                height: bad.0.saturating_sub(1),
+                bad: Some(bad),
+            }),
+            None => Err(explain(&error)),
+        },
+    }
 }
 
-fn execute(
-    context: &Context,
-    chain: &ChainStore,
-    (target, genesis): (ChainStore, &Genesis),
-    to: u64,
-) -> Result<Rebuilds, ChainError> {
-    target.init_genesis(genesis)?;
-    let mut rebuild = Rebuild::begin(chain.snapshot()?, target, Arc::new(Ed25519))?;
-    let mut progress = Progress::new(context, "executed", (1, to));
-    let mut bad = None;
-    while rebuild.height() < to {
-        match rebuild.step()? {
-            Rebuilt::Block(height) => progress.reached(height),
-            Rebuilt::End => break,
-            Rebuilt::Bad { height, reason } => {
-                bad = Some((height, reason));
-                break;
-            }
-        }
+/// Returns the last block that is stored: where the tip itself is damaged, the blocks tell.
+fn last(source: &ChainReader) -> u64 {
+    if let Ok(Some((height, _))) = source.tip() {
+        return height;
     }
-    rebuild.write()?;
-    Ok(Rebuilds {
-        height: rebuild.height(),
-        bad,
-    })
+    let stored = |height: &u64| !matches!(source.header(*height), Ok(None));
+    (1..).take_while(stored).last().unwrap_or(0)
+}
+
+fn explain(error: &ReplayError) -> CliError {
+    let message = error.to_string();
+    match error {
+        ReplayError::Source(error) | ReplayError::Target(error) => failed(error),
+        ReplayError::Checkpoint { .. } => {
+            CliError::new(Exit::Verification, message).code("checkpoint")
+        }
+        ReplayError::CheckpointAbove { .. } => CliError::usage(message),
+        _ => CliError::new(Exit::Failure, message),
+    }
 }

@@ -14,10 +14,12 @@ const EXAMPLES: &str = "\
 Examples:
   starling db resync n1
   starling db resync --config node.toml
+  starling db resync n1 --checkpoint 41000:3f1c…
 
 Executes every block again in a folder beside the ledger, then puts that in its place. Where a block
-is damaged the new ledger ends below it, and the node fetches the rest when it starts. Keys, sign
-guard and consensus log stay as they are.";
+is damaged the new ledger ends below it, and the node fetches the rest when it starts. With a block
+that somebody you trust vouches for, the signatures of transactions up to it are not checked again,
+which is much quicker; all else is. Keys, sign guard and consensus log stay as they are.";
 
 /// `starling db resync`.
 #[derive(Debug, Args)]
@@ -45,9 +47,8 @@ pub(super) fn run(context: &Context, args: &ResyncArgs) -> Outcome {
             format!("blocks below {first} are not kept, so nothing can be built from them");
         return Err(CliError::new(Exit::Config, message).next(away));
     }
-    // Where the tip itself is damaged, the blocks tell where they end.
     let tip = chain.read().tip().ok().flatten();
-    let before = tip.map_or(u64::MAX, |(height, _)| height);
+    let before = tip.map(|(height, _)| height);
     let side = Side::new(&data_dir, "resync");
     let rebuilt = rebuild::run(context, &chain, &side, before);
     let rebuilt = match rebuilt {
@@ -62,7 +63,7 @@ pub(super) fn run(context: &Context, args: &ResyncArgs) -> Outcome {
     let bad = rebuilt.bad.as_ref();
     let data = json!({
         "tip": rebuilt.height,
-        "before": tip.map(|(height, _)| height),
+        "before": before,
         "bad_block": bad.map(|(height, _)| height),
         "reason": bad.map(|(_, reason)| reason),
     });

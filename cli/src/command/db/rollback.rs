@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, args: &RollbackArgs) -> Outcome {
     }
     check_guard(&data_dir)?;
     let side = Side::new(&data_dir, "rollback");
-    let rebuilt = rebuild::run(context, &chain, &side, to).and_then(|rebuilt| {
+    let rebuilt = rebuild::run(context, &chain, &side, Some(to)).and_then(|rebuilt| {
         match (rebuilt.bad, rebuilt.height == to) {
             (None, true) => Ok(()),
             (bad, _) => {

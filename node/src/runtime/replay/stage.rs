@@ -6,7 +6,7 @@ use std::thread;
 
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block, FinalBlock};
 use starling_ledger::certificate::CommitCertificate;
-use starling_ledger::chain::ChainReader;
+use starling_ledger::chain::{ChainError, ChainReader};
 use starling_ledger::codec::decode;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::Ed25519;
@@ -112,6 +112,9 @@ fn read_group(
                 group.push(raw);
             }
             Ok(None) => return (group, Some(ReplayError::Missing { height })),
+            Err(ChainError::Storage(error)) if error.is_corrupt() => {
+                return (group, Some(ReplayError::Damaged { height, error }));
+            }
             Err(error) => return (group, Some(ReplayError::Source(error))),
         }
     }
