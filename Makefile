@@ -72,7 +72,7 @@ fuzz: deps ## fuzz every decoder for FUZZ_SECONDS (default 10) each
 	./scripts/fuzz.sh
 
 bench: rocksdb ## the benchmarks
-	$(CARGO) bench --workspace
+	$(CARGO) bench --profile release --workspace
 
 rocksdb: deps ## compile RocksDB into the cache, once
 	@./scripts/rocksdb.sh
