@@ -1,5 +1,5 @@
-//! A ledger that keeps everything, one that was pruned and one that began with a snapshot end in the
-//! same state, entry by entry (test cases, LED-09).
+//! A ledger that keeps everything, one that was pruned and one that began with a snapshot end in
+//! the same state, entry by entry (test cases, LED-09).
 
 use std::collections::BTreeMap;
 use std::path::Path;
