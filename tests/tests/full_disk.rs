@@ -1,5 +1,6 @@
 //! A disk that really fills up: 64 MiB in memory, in the place of a node's folder, filled to the
-//! last byte while the node works. It stops with the code for it; with room again it starts cleanly.
+//! last byte while the node works. It stops with the code for it; with room again it starts
+//! cleanly.
 //!
 //! Mounting needs root, and a test that cannot mount fails.
 

@@ -1,8 +1,8 @@
 //! Replaying a stored chain: every final block is checked again and executed into a fresh store.
 //!
 //! `starling db resync` does this when the state is not to be trusted any more, `db rollback` up to
-//! an earlier block, and `db check --full` to see whether anything differs. It is a pipeline of three
-//! stages, on threads of its own:
+//! an earlier block, and `db check --full` to see whether anything differs. It is a pipeline of
+//! three stages, on threads of its own:
 //!
 //! ```text
 //!     read ──► check (pool): decode, hash, verify signatures in batches   `stage`
