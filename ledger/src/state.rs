@@ -17,7 +17,7 @@
 //!
 //! # Limits
 //! Keys have at most [`KEY_BYTES_MAX`], values at most [`VALUE_BYTES_MAX`]. Memory is 112 bytes per
-//! page for the trie, the pages written since the last snapshot, and a [cache](cache) of 64 MiB.
+//! page for the trie, the pages written since the last snapshot, and a cache of 64 MiB.
 
 mod cache;
 mod chunk;
