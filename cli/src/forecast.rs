@@ -105,7 +105,7 @@ impl Desk<'_> {
             self.check_bond_min(u128::from(rest))?;
         }
         let rules = rules(&self.node, &self.network)?;
-        let epoch = rules.epoch(stake.height.saturating_add(1));
+        let epoch = rules.epoch(stake.at.height.saturating_add(1));
         let starts_one = stake.releases.last().map(|last| last.epoch) != Some(epoch);
         if starts_one && stake.releases.len() >= RELEASES_MAX {
             let message = format!("{RELEASES_MAX} releases are under way already");

@@ -128,8 +128,8 @@ fn show(
     if let Some(path) = receipt {
         let genesis = network.known()?;
         let account = id;
-        let proof = state_proof(&told.proof)?;
-        let subject = (told.header.as_str(), Subject::Account { account, proof });
+        let proof = state_proof(&told.at.proof)?;
+        let subject = (told.at.header.as_str(), Subject::Account { account, proof });
         return receipt::write(context, (&node, genesis), subject, path);
     }
     answer["verified"] = json!(holding.verified);
@@ -217,7 +217,7 @@ pub(crate) fn check(
     Ok(Holding {
         time_ms,
         balance: told.balance_base,
-        height: told.height,
+        height: told.at.height,
         verified: network.genesis.is_some(),
     })
 }

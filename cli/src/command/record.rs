@@ -152,9 +152,9 @@ fn show(
         let subject = light::Subject::Record {
             sender: account,
             digest: *digest,
-            proof: state_proof(&told.proof)?,
+            proof: state_proof(&told.at.proof)?,
         };
-        return receipt::write(context, (&node, genesis), (&told.header, subject), path);
+        return receipt::write(context, (&node, genesis), (&told.at.header, subject), path);
     }
     let is_verified = network.genesis.is_some();
     let mut lines = vec![format!("record {digest} of {sender}")];
@@ -170,7 +170,7 @@ fn show(
         lines.push("  there is none".to_owned());
     }
     let words = verified_words(is_verified);
-    lines.push(format!("  state of block {} · {words}", told.height));
+    lines.push(format!("  state of block {} · {words}", told.at.height));
     let data = json!({
         "address": account.to_address(network.kind),
         "digest": digest.to_string(),
@@ -178,7 +178,7 @@ fn show(
         "recorded_height": told.recorded_height,
         "recorded_ms": told.recorded_ms,
         "note": told.note,
-        "height": told.height,
+        "height": told.at.height,
         "verified": is_verified,
     });
     context.output.result(&data, &lines.join("\n"));

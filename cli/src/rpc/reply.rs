@@ -119,6 +119,22 @@ pub(crate) struct Validator {
     pub(crate) silent_since_ms: Option<u64>,
 }
 
+/// What an answer about the state comes with.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct AsOf {
+    /// The block whose state this is.
+    pub(crate) height: u64,
+    /// That block's header, encoded, hex.
+    #[serde(default)]
+    pub(crate) header: String,
+    /// The header's certificate, encoded, hex.
+    #[serde(default)]
+    pub(crate) certificate: String,
+    /// The proof of presence or absence, encoded, hex.
+    #[serde(default)]
+    pub(crate) proof: String,
+}
+
 /// The answer to `account`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Account {
@@ -136,17 +152,9 @@ pub(crate) struct Account {
     /// Hash chain over its own transactions, hex; left out where the ledger does not know it.
     #[serde(default)]
     pub(crate) history: Option<String>,
-    /// The block whose state this is.
-    pub(crate) height: u64,
-    /// That block's header, encoded, hex.
-    #[serde(default)]
-    pub(crate) header: String,
-    /// The header's certificate, encoded, hex.
-    #[serde(default)]
-    pub(crate) certificate: String,
-    /// The proof of presence or absence, encoded, hex.
-    #[serde(default)]
-    pub(crate) proof: String,
+    /// The block whose state this is, and the proof.
+    #[serde(flatten)]
+    pub(crate) at: AsOf,
 }
 
 /// The answer to `record`.
@@ -163,17 +171,9 @@ pub(crate) struct Record {
     /// The sender's text.
     #[serde(default)]
     pub(crate) note: Option<String>,
-    /// The block whose state this is.
-    pub(crate) height: u64,
-    /// That block's header, encoded, hex.
-    #[serde(default)]
-    pub(crate) header: String,
-    /// The header's certificate, encoded, hex.
-    #[serde(default)]
-    pub(crate) certificate: String,
-    /// The proof of presence or absence, encoded, hex.
-    #[serde(default)]
-    pub(crate) proof: String,
+    /// The block whose state this is, and the proof.
+    #[serde(flatten)]
+    pub(crate) at: AsOf,
 }
 
 /// The answer to `history`.
@@ -183,17 +183,9 @@ pub(crate) struct History {
     pub(crate) before: String,
     /// The ids of the account's transactions from that nonce on, hex.
     pub(crate) ids: Vec<String>,
-    /// The block whose state this is.
-    pub(crate) height: u64,
-    /// That block's header, encoded, hex.
-    #[serde(default)]
-    pub(crate) header: String,
-    /// The header's certificate, encoded, hex.
-    #[serde(default)]
-    pub(crate) certificate: String,
-    /// The proof of the account, encoded, hex.
-    #[serde(default)]
-    pub(crate) proof: String,
+    /// The block whose state this is, and the proof.
+    #[serde(flatten)]
+    pub(crate) at: AsOf,
 }
 
 /// The answer to `stake`.
@@ -212,17 +204,9 @@ pub(crate) struct Stake {
     /// What is being released.
     #[serde(default)]
     pub(crate) releases: Vec<Release>,
-    /// The block whose state this is.
-    pub(crate) height: u64,
-    /// That block's header, encoded, hex.
-    #[serde(default)]
-    pub(crate) header: String,
-    /// The header's certificate, encoded, hex.
-    #[serde(default)]
-    pub(crate) certificate: String,
-    /// The proof of presence or absence, encoded, hex.
-    #[serde(default)]
-    pub(crate) proof: String,
+    /// The block whose state this is, and the proof.
+    #[serde(flatten)]
+    pub(crate) at: AsOf,
 }
 
 /// The answer to `consensus_key`.
@@ -235,17 +219,9 @@ pub(crate) struct ConsensusKey {
     pub(crate) account: Option<String>,
     /// Whether it never counts again.
     pub(crate) excluded: bool,
-    /// The block whose state this is.
-    pub(crate) height: u64,
-    /// That block's header, encoded, hex.
-    #[serde(default)]
-    pub(crate) header: String,
-    /// The header's certificate, encoded, hex.
-    #[serde(default)]
-    pub(crate) certificate: String,
-    /// The proof of presence or absence, encoded, hex.
-    #[serde(default)]
-    pub(crate) proof: String,
+    /// The block whose state this is, and the proof.
+    #[serde(flatten)]
+    pub(crate) at: AsOf,
 }
 
 /// Stake on its way back.
@@ -334,7 +310,7 @@ impl Stake {
             "bonded_base": self.bonded_base,
             "status": self.status,
             "releases": releases.collect::<Vec<_>>(),
-            "height": self.height,
+            "height": self.at.height,
         })
     }
 }

@@ -15,31 +15,22 @@ use starling_ledger::vote::Height;
 use super::failure::{self, lied};
 use super::{PIECE_BYTES_MAX, Verifier, piece, stake, state_proof};
 use crate::error::{CliError, Outcome};
-use crate::rpc::reply;
+use crate::rpc::reply::{self, AsOf};
 use crate::testnet::birth::now_ms;
-
-/// What an answer about the state comes with, in hex.
-#[derive(Clone, Copy, Debug)]
-struct Told<'a> {
-    height: Height,
-    header: &'a str,
-    certificate: &'a str,
-    proof: &'a str,
-}
 
 impl Verifier<'_> {
     /// Checks header and certificate of an answer about the state, which must not be older than
     /// what is remembered; returns the proof with the header it holds under.
-    fn state(&mut self, told: Told<'_>) -> Outcome<(BlockHeader, StateProof)> {
-        let header: BlockHeader = piece("header", told.header, decode::<_, PIECE_BYTES_MAX>)?;
+    fn state(&mut self, told: &AsOf) -> Outcome<(BlockHeader, StateProof)> {
+        let header: BlockHeader = piece("header", &told.header, decode::<_, PIECE_BYTES_MAX>)?;
         if header.height < self.trusted.height() {
             return Err(self.behind(header.height, header.time_ms));
         }
-        let header = self.header(told.header, told.certificate)?.header;
+        let header = self.header(&told.header, &told.certificate)?.header;
         if told.height != header.height {
             return Err(lied("what is told is of another block than its proof"));
         }
-        Ok((header, state_proof(told.proof)?))
+        Ok((header, state_proof(&told.proof)?))
     }
 
     /// Refuses an answer as of the genesis where a block was verified before.
@@ -62,15 +53,10 @@ impl Verifier<'_> {
     /// `behind` where the node shows
     /// an older state than was seen before.
     pub(crate) fn account(&mut self, account: &AccountId, answer: &reply::Account) -> Outcome<u64> {
-        if answer.height == 0 {
+        if answer.at.height == 0 {
             return self.first_account(account, answer);
         }
-        let (header, proof) = self.state(Told {
-            height: answer.height,
-            header: &answer.header,
-            certificate: &answer.certificate,
-            proof: &answer.proof,
-        })?;
+        let (header, proof) = self.state(&answer.at)?;
         let entry = light::verify_account(&header, &proof, account).map_err(lied)?;
         let (nonce, balance) = entry.map_or((0, 0), |entry| (entry.nonce, entry.balance));
         let told = (answer.exists, answer.nonce, answer.balance_base);
@@ -128,15 +114,10 @@ impl Verifier<'_> {
         );
         // The genesis holds no records.
         let mut proven = (false, None, None, None);
-        if answer.height == 0 {
+        if answer.at.height == 0 {
             self.at_genesis()?;
         } else {
-            let (header, proof) = self.state(Told {
-                height: answer.height,
-                header: &answer.header,
-                certificate: &answer.certificate,
-                proof: &answer.proof,
-            })?;
+            let (header, proof) = self.state(&answer.at)?;
             let entry = light::verify_record(&header, &proof, sender, digest);
             if let Some(record) = entry.map_err(lied)? {
                 let (height, time_ms) = (Some(record.height), Some(record.time_ms));
@@ -158,16 +139,11 @@ impl Verifier<'_> {
         transaction: &VerifiedTransaction,
         answer: &reply::History,
     ) -> Outcome<Past> {
-        if answer.height == 0 {
+        if answer.at.height == 0 {
             self.at_genesis()?;
             return Ok(Past::Open { next: 0 });
         }
-        let (header, _) = self.state(Told {
-            height: answer.height,
-            header: &answer.header,
-            certificate: &answer.certificate,
-            proof: &answer.proof,
-        })?;
+        let (header, _) = self.state(&answer.at)?;
         light::verify_history(&header, &answer.proof()?, transaction).map_err(lied)
     }
 
@@ -177,7 +153,7 @@ impl Verifier<'_> {
     /// # Errors
     /// As [`Verifier::account`].
     pub(crate) fn stake(&mut self, account: &AccountId, answer: &reply::Stake) -> Outcome {
-        let entry = if answer.height == 0 {
+        let entry = if answer.at.height == 0 {
             self.at_genesis()?;
             let mut validators = self.genesis.validators.iter();
             let listed = validators.find(|validator| validator.account == *account);
@@ -186,12 +162,7 @@ impl Verifier<'_> {
                 ..Stake::new(listed.consensus_key)
             })
         } else {
-            let (header, proof) = self.state(Told {
-                height: answer.height,
-                header: &answer.header,
-                certificate: &answer.certificate,
-                proof: &answer.proof,
-            })?;
+            let (header, proof) = self.state(&answer.at)?;
             light::verify_stake(&header, &proof, account).map_err(lied)?
         };
         match stake::told(answer) == entry.as_ref().map(stake::proven) {
@@ -210,18 +181,13 @@ impl Verifier<'_> {
         answer: &reply::ConsensusKey,
     ) -> Outcome {
         let kind = self.genesis.kind;
-        let proven = if answer.height == 0 {
+        let proven = if answer.at.height == 0 {
             self.at_genesis()?;
             let mut validators = self.genesis.validators.iter();
             let listed = validators.find(|validator| validator.consensus_key == *key);
             listed.map(|listed| (listed.account.to_address(kind), false))
         } else {
-            let (header, proof) = self.state(Told {
-                height: answer.height,
-                header: &answer.header,
-                certificate: &answer.certificate,
-                proof: &answer.proof,
-            })?;
+            let (header, proof) = self.state(&answer.at)?;
             let place = StateKey::consensus_key(key);
             let value = proof.verify(&header.state_root, &place).map_err(lied)?;
             let entry = value.map(ConsensusKey::from_bytes).transpose();
@@ -252,7 +218,7 @@ impl reply::History {
         };
         let ids = self.ids.iter().map(|id| hash(id).map(TransactionId));
         Ok(HistoryProof {
-            account: state_proof(&self.proof)?,
+            account: state_proof(&self.at.proof)?,
             before: hash(&self.before)?,
             ids: ids.collect::<Outcome<_>>()?,
         })

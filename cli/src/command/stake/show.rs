@@ -49,12 +49,15 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     let account = context.names(&network)?.account(&args.account)?;
     let told = stake(&node, &network, &account)?;
     if let Some(path) = &args.receipt {
-        if told.height == 0 {
+        if told.at.height == 0 {
             let message = "no receipt: there is no block yet that it could be proven against";
             return Err(CliError::new(Exit::NotFinal, message).next("starling status"));
         }
-        let proof = state_proof(&told.proof)?;
-        let subject = (told.header.as_str(), Subject::Validator { account, proof });
+        let proof = state_proof(&told.at.proof)?;
+        let subject = (
+            told.at.header.as_str(),
+            Subject::Validator { account, proof },
+        );
         return receipt::write(context, (&node, network.known()?), subject, path);
     }
     let rules = rules(&node, &network)?;
@@ -74,7 +77,7 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     let releases = told.releases.iter();
     lines.extend(releases.map(|release| release_words(&network.unit, release, &rules)));
     let words = verified_words(verified);
-    lines.push(format!("  block   {} · {words}", told.height));
+    lines.push(format!("  block   {} · {words}", told.at.height));
     let mut data = told.describe();
     data["address"] = json!(address);
     data["verified"] = json!(verified);

@@ -164,13 +164,13 @@ impl Found {
     fn subject(&self, known: &Known) -> Outcome<(String, Subject)> {
         let given = |text: &Option<String>| text.clone().unwrap_or_default();
         if let (Some((_, history)), Some(transaction)) = (&self.absent, &known.transaction) {
-            if history.height == 0 {
+            if history.at.height == 0 {
                 let message = "no receipt: there is no block yet that it could be proven against";
                 return Err(CliError::new(Exit::NotFinal, message).next("starling status"));
             }
             let raw = transaction.raw().clone();
             let proof = history.proof()?;
-            return Ok((history.header.clone(), Subject::History { raw, proof }));
+            return Ok((history.at.header.clone(), Subject::History { raw, proof }));
         }
         let told = &self.told;
         if told.status != "final" {
@@ -208,7 +208,7 @@ impl Found {
             let (words, _) = past_words(past);
             let verified = verified_words(self.verified);
             lines.push(format!("  {words}"));
-            lines.push(format!("  as of block {} · {verified}", history.height));
+            lines.push(format!("  as of block {} · {verified}", history.at.height));
         }
         lines.join("\n")
     }

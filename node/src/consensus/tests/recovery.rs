@@ -16,6 +16,13 @@ fn spectating(network: &Network, index: usize) -> Vec<SpectatorReason> {
         .collect()
 }
 
+/// Stops a node and takes its guard and its log away.
+fn lose_memory(network: &mut Network, index: usize) {
+    network.crash(index);
+    network.nodes[index].guard.clear();
+    network.nodes[index].log.clear();
+}
+
 #[test]
 fn crashes_at_any_moment_never_sign_twice_nor_halt() {
     let mut crashes = 0;
@@ -91,9 +98,7 @@ fn follows_without_signing_while_the_log_is_behind_the_guard() {
 fn watches_ten_heights_after_the_guard_is_lost() {
     let mut network = Network::new(4, 4, Faults::default());
     network.run_to(5, 60 * SECOND);
-    network.crash(1);
-    network.nodes[1].guard.clear();
-    network.nodes[1].log.clear();
+    lose_memory(&mut network, 1);
     network.start(1);
     network.events.clear();
     network.run_for(20 * SECOND);
@@ -119,9 +124,7 @@ fn a_network_that_lost_every_guard_resumes_after_the_quiet_time() {
     let mut network = Network::new(4, 4, Faults::default());
     network.run_to(5, 60 * SECOND);
     for index in 0..4 {
-        network.crash(index);
-        network.nodes[index].guard.clear();
-        network.nodes[index].log.clear();
+        lose_memory(&mut network, index);
     }
     network.run_for(SECOND);
     for index in 0..4 {
@@ -139,9 +142,7 @@ fn what_was_watched_is_not_replayed_once_the_node_signs_again() {
     let mut network = Network::new(4, 9, Faults::default());
     network.run_to(5, 60 * SECOND);
     for index in 0..4 {
-        network.crash(index);
-        network.nodes[index].guard.clear();
-        network.nodes[index].log.clear();
+        lose_memory(&mut network, index);
     }
     network.run_for(SECOND);
     (0..4).for_each(|index| network.start(index));
@@ -232,9 +233,7 @@ fn a_restart_begins_the_watch_again_and_does_not_end_it() {
 fn a_restart_while_the_guard_is_lost_begins_the_watch_again() {
     let mut network = Network::new(4, 4, Faults::default());
     network.run_to(5, 60 * SECOND);
-    network.crash(1);
-    network.nodes[1].guard.clear();
-    network.nodes[1].log.clear();
+    lose_memory(&mut network, 1);
     network.start(1);
     network.run_for(SECOND);
     restart(&mut network, 1);
