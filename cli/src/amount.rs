@@ -15,12 +15,23 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Parses decimal text such as `25`, `1.5` or `1,000`.
+    /// Parses decimal text such as `25`, `1.5` or `1,000`. A comma stands between thousands or not
+    /// at all: for many people `1,5` is one and a half.
     ///
     /// # Errors
     /// [`AmountError`] says what is wrong with it.
     pub(crate) fn parse(&self, text: &str) -> Result<Amount, AmountError> {
-        parse_amount(&text.replace(',', ""), self.decimals)
+        if !text.contains(',') {
+            return parse_amount(text, self.decimals);
+        }
+        let plain = text.replace(',', "");
+        let whole = plain.split('.').next().unwrap_or_default();
+        let grouped = plain.replacen(whole, &group(whole), 1);
+        if grouped != text || text.starts_with('0') {
+            let text = text.to_owned();
+            return Err(AmountError::Malformed { text });
+        }
+        parse_amount(&plain, self.decimals)
     }
 
     /// Writes `amount` without the symbol, in groups of three.
@@ -53,6 +64,7 @@ pub(crate) fn group(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn star() -> Unit {
         Unit {
@@ -97,5 +109,45 @@ mod tests {
         assert_eq!(unit.full(1_234), "1,234 VOTE");
         assert_eq!(unit.parse("12"), Ok(12));
         assert!(unit.parse("1.5").is_err());
+    }
+
+    /// Half of the world writes one and a half so.
+    #[test]
+    fn refuses_a_comma_that_does_not_part_thousands() {
+        for text in [
+            "1,5",
+            "1,50",
+            "1,0000",
+            "12,34,567",
+            ",100",
+            "1,000,",
+            "1,,000",
+            "0,001",
+            "1.000,5",
+            "1.5,000",
+            "1000,000",
+        ] {
+            assert!(
+                matches!(star().parse(text), Err(AmountError::Malformed { .. })),
+                "{text}"
+            );
+        }
+        assert_eq!(star().parse("1,234,567.8"), Ok(1_234_567_800_000));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_can_be_typed_again(amount in any::<u64>(), decimals in 0..=12u8) {
+            let unit = Unit { decimals, ..star() };
+            prop_assert_eq!(unit.parse(&unit.show(amount)), Ok(amount));
+        }
+
+        #[test]
+        fn commas_stand_where_they_are_shown_or_nowhere(text in "[0-9]{1,2}[0-9,.]{0,12}") {
+            if let Ok(amount) = star().parse(&text) && text.contains(',') {
+                let shown = star().show(amount);
+                prop_assert_eq!(text.split('.').next(), shown.split('.').next());
+            }
+        }
     }
 }
