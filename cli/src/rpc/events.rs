@@ -14,8 +14,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Most bytes of one line. Our choice: a `block` event with 10,000 ids is 700 kB.
-const LINE_BYTES_MAX: u64 = 1024 * 1024;
+/// Most bytes of one line, and of the data of one event. Our choice: a `block` event with 10,000
+/// ids is 700 kB.
+const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Events read ahead of the caller; the connection waits when they are not taken.
 const QUEUE_MAX: usize = 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -103,7 +104,7 @@ fn read(mut reader: impl BufRead, sender: &SyncSender<Event>) {
         let mut line = Vec::new();
         let read = reader
             .by_ref()
-            .take(LINE_BYTES_MAX)
+            .take(LINE_BYTES_MAX as u64)
             .read_until(b'\n', &mut line);
         if !matches!(read, Ok(count) if count > 0) || !line.ends_with(b"\n") {
             return;
@@ -118,6 +119,9 @@ fn read(mut reader: impl BufRead, sender: &SyncSender<Event>) {
         } else if let Some(value) = field(line, "event") {
             value.clone_into(&mut kind);
         } else if let Some(value) = field(line, "data") {
+            if data.len() + value.len() > LINE_BYTES_MAX {
+                return;
+            }
             data.push_str(value);
         }
     }
@@ -141,6 +145,7 @@ fn parse(kind: &str, data: &str) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn events(stream: &str) -> Vec<Event> {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
@@ -168,5 +173,24 @@ mod tests {
     fn ignores_unknown_kinds_and_a_torn_end() {
         let stream = "event: mystery\ndata: 1\n\nevent: block\ndata: {\"height\":5}\n";
         assert_eq!(events(stream), [Event::Other]);
+    }
+
+    /// A node that never ends an event makes the client hold no more than one line.
+    #[test]
+    fn an_event_of_endless_lines_ends_the_stream() {
+        let line = format!("data: {}\n", "x".repeat(1000));
+        let mut stream = line.repeat(1_100);
+        stream.push_str("\nevent: mystery\ndata: 1\n\n");
+        assert_eq!(events(&stream), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_stream_is_read_to_its_end(
+            stream in "((data|event|id)?:? ?[a-z{}\"0-9]{0,9}\r?\n?){0,9}",
+        ) {
+            let ends = stream.matches('\n').count();
+            prop_assert!(events(&stream).len() <= ends);
+        }
     }
 }
