@@ -156,6 +156,7 @@ fn quoted_field(text: &str) -> Outcome<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_rows_with_headings_comments_and_quotes() {
@@ -198,5 +199,33 @@ mod tests {
     fn refuses_more_rows_than_the_bound() {
         assert_eq!(parse(&"bob,1\n".repeat(ROWS_MAX)).unwrap().len(), ROWS_MAX);
         assert!(parse(&"bob,1\n".repeat(ROWS_MAX + 1)).is_err());
+    }
+
+    fn quoted(field: &str) -> String {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_fields_come_back_whatever_they_hold(
+            written in proptest::collection::vec(("[^\r\n]{0,20}", "[^\r\n]{0,20}"), 1..9),
+        ) {
+            let line = |(to, memo): &(String, String)| {
+                format!("{},1,{}\n", quoted(to), quoted(memo))
+            };
+            let text: String = written.iter().map(line).collect();
+            let rows = parse(&text).unwrap().into_iter();
+            let read: Vec<_> = rows.map(|row| (row.to, row.memo)).collect();
+            prop_assert_eq!(read, written);
+        }
+
+        #[test]
+        fn any_text_is_rows_or_an_error_in_one_of_its_lines(text in "[a-z,\"#\n 1]{0,80}") {
+            let last = text.lines().count().max(1);
+            match parse(&text) {
+                Ok(rows) => prop_assert!(rows.iter().all(|row| row.line <= last)),
+                Err((line, _)) => prop_assert!((1..=last).contains(&line)),
+            }
+        }
     }
 }

@@ -154,6 +154,7 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn unknown_key_is_an_error_with_a_suggestion() {
@@ -219,5 +220,20 @@ mod tests {
         assert_eq!(distance("", "log"), 3);
         assert_eq!(distance("peers", "peers"), 0);
         assert_eq!(distance("htpt", "http"), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_config_or_an_error(
+            known in proptest::sample::select(KEYS.to_vec()),
+            other in ".{0,20}",
+            value in ".{0,20}",
+        ) {
+            for key in [known, &other] {
+                if let Err(error) = NodeConfig::parse(&format!("{key} = {value}")) {
+                    prop_assert_eq!(error.exit, Exit::Config);
+                }
+            }
+        }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn show_tenths(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn parses_units_and_refuses_others() {
@@ -68,5 +69,16 @@ mod tests {
         assert_eq!(show(Duration::from_millis(68)), "68 ms");
         assert_eq!(show(Duration::from_millis(1_940)), "1.9 s");
         assert_eq!(show(Duration::from_secs(120)), "2 min");
+    }
+
+    proptest! {
+        #[test]
+        fn whole_units_are_read_and_other_text_is_refused(number in 0..1_000_000u64, text in ".*") {
+            let read = |unit: &str| parse(&format!("{number}{unit}"));
+            prop_assert_eq!(read("ms"), Ok(Duration::from_millis(number)));
+            prop_assert_eq!(read("min"), Ok(Duration::from_secs(number * 60)));
+            let number = text.starts_with(|first: char| first.is_ascii_digit());
+            prop_assert!(number || parse(&text).is_err());
+        }
     }
 }

@@ -100,6 +100,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn key_survives_its_file() {
@@ -129,5 +130,27 @@ mod tests {
         assert_eq!(read(&path).unwrap_err().exit, Exit::Key);
         fs::write(&path, "version = 1\nsurprise = 2\n").unwrap();
         assert_eq!(read(&path).unwrap_err().exit, Exit::Key);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_changed_file_never_holds_another_key(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.toml");
+            let key = SecretKey::local("a");
+            write(&path, &key).unwrap();
+            let mut bytes = fs::read(&path).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            fs::write(&path, bytes).unwrap();
+            if let Ok(found) = read(&path) {
+                prop_assert_eq!(found.to_bytes(), key.to_bytes());
+            }
+        }
     }
 }

@@ -333,6 +333,7 @@ mod tests {
     use starling_ledger::keys::{SecretKey, Signer as _};
 
     use super::*;
+    use proptest::prelude::*;
 
     fn genesis() -> Genesis {
         Genesis::local("local", 1, 4)
@@ -423,6 +424,27 @@ mod tests {
         ] {
             let error = TxFile::parse(&broken, &genesis()).unwrap_err();
             assert_eq!(error.exit, Exit::Corrupt, "{broken}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is changed in a file: it is refused, or what is signed is the same.
+        #[test]
+        fn a_changed_file_never_means_something_else(
+            at in any::<prop::sample::Index>(),
+            put in prop_oneof!["[ -~]{0,3}", "[0-9a-f]"],
+            removed in 0..3usize,
+        ) {
+            let mut signed = file();
+            sign(&mut signed, "b").unwrap();
+            let mut text: Vec<char> = signed.to_text(&genesis()).chars().collect();
+            let at = at.index(text.len());
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, put.chars());
+            let text: String = text.into_iter().collect();
+            if let Ok(read) = TxFile::parse(&text, &genesis()) {
+                prop_assert_eq!(read.id(), signed.id());
+            }
         }
     }
 }
