@@ -45,6 +45,8 @@ mod lane_writer;
 mod lanes;
 mod listener;
 mod live_link;
+#[cfg(any(test, fuzzing))]
+pub mod probe;
 mod quic;
 mod send_queue;
 mod shared;

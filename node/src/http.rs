@@ -42,6 +42,8 @@ mod methods;
 mod metrics;
 mod openrpc;
 mod parameters;
+#[cfg(any(test, fuzzing))]
+pub mod probe;
 mod replay;
 mod router;
 mod rpc;

@@ -71,7 +71,7 @@ const PARAMETERS: &[Parameter] = &[Parameter {
 
 /// Where a client wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
+pub(super) enum Start {
     /// With what comes.
     Now,
     /// With a block.
@@ -136,7 +136,11 @@ async fn open(
     Ok(receiver)
 }
 
-fn start(headers: &HeaderMap, uri: &Uri) -> Result<Start, RpcError> {
+/// Reads where a client wants to begin.
+///
+/// # Errors
+/// Neither header nor query can be read.
+pub(super) fn start(headers: &HeaderMap, uri: &Uri) -> Result<Start, RpcError> {
     let from = Parameters::from_query(PARAMETERS, uri)?.integer("from")?;
     // A browser that reconnects sends both; it has seen more than `from` says.
     match headers.get(LAST_EVENT_ID) {

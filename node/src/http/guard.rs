@@ -95,7 +95,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Says whether `host` names the server at `address`.
-fn allowed(address: SocketAddr, host: &str) -> bool {
+pub(super) fn allowed(address: SocketAddr, host: &str) -> bool {
     let Some((name, port)) = split(host) else {
         return false;
     };

@@ -108,7 +108,10 @@ fn answerable(request: &Value) -> Option<Value> {
 }
 
 /// Takes a request apart: its method and parameters.
-fn parse(request: Value) -> Result<(String, Option<Value>), RpcError> {
+///
+/// # Errors
+/// It is no request.
+pub(super) fn parse(request: Value) -> Result<(String, Option<Value>), RpcError> {
     let wrong = |message: &str| RpcError::new(REQUEST, "request", message);
     let Value::Object(mut request) = request else {
         return Err(wrong("a request is an object"));
