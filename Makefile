@@ -27,9 +27,11 @@ test: test-deps fmt-check rocksdb lint docs unit deny ## everything that must ho
 
 fmt: ## format the sources
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 fmt-check:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 lint: rocksdb ## clippy, warnings are errors
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
@@ -68,8 +70,8 @@ prune: build ## prune a ledger of BLOCKS (default 10,000) and measure what the d
 planted: rocksdb ## plant known bugs in a copy of the sources; the simulator has to find each
 	./scripts/planted.sh
 
-fuzz: deps ## fuzz every decoder for FUZZ_SECONDS (default 10) each
-	./scripts/fuzz.sh
+fuzz: test-deps ## fuzz every decoder, or only TARGET="…", for FUZZ_SECONDS (default 10) each
+	./scripts/fuzz.sh $(TARGET)
 
 bench: rocksdb ## the benchmarks
 	$(CARGO) bench --profile release --workspace

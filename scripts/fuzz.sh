@@ -1,46 +1,69 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZ_SECONDS (default 10): scripts/fuzz.sh [TARGET]…
-# Installs cargo-fuzz into the cache once. Builds and corpora stay in the cache, too, so that a
-# later run goes on where this one ended. The first target that fails ends it, with its input.
+# Runs fuzz targets, all or those named, each for FUZZ_SECONDS (default 10): one line for each.
+# Stops at the first input that breaks a decoder, and says how to see it again:
+# scripts/fuzz.sh --again TARGET FILE.
+# Inputs found earlier are kept in $STARLING_CACHE/fuzz/corpus and tried first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+env=$(scripts/env.sh)
+eval "$env"
 
 version=0.13.2
 seconds=${FUZZ_SECONDS:-10}
-cache=${STARLING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/starling}
-tool=$cache/tools/cargo-fuzz-$version
-work=$cache/fuzz
+tool=$STARLING_CACHE/tools/cargo-fuzz-$version
+built=$CARGO_TARGET_DIR/fuzz
+corpus=$STARLING_CACHE/fuzz/corpus
+found=$STARLING_CACHE/fuzz/found
+# No input is longer, so that one takes milliseconds.
+input_bytes_max=65536
+# Kilobytes of address space, in use or only asked for: a length that is believed breaks it.
+memory_kb_max=1000000
 
-if [ ! -x "$tool/bin/cargo-fuzz" ]; then
-    echo "fuzz: installing cargo-fuzz $version into $tool, once" >&2
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
-        CARGO_TARGET_DIR="$tool/build" \
-        cargo install cargo-fuzz --version "=$version" --locked --root "$tool"
+install_tool() {
+    mkdir -p "$tool"
+    exec 9>"$tool/.lock"
+    flock 9
+    [ ! -x "$tool/bin/cargo-fuzz" ] || return 0
+    echo "fuzz: installing cargo-fuzz $version into $tool, a minute, once" >&2
+    CARGO_TARGET_DIR="$tool/build" \
+        cargo install cargo-fuzz --version "=$version" --locked --root "$tool" 9>&-
     rm -rf "$tool/build"
-fi
-export PATH="$tool/bin:$PATH"
-# Instrumentation is an unstable flag, which the pinned toolchain takes this way. Addresses are not
-# watched: there is no unsafe code here.
-export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target"
-options=(--sanitizer none --features node)
+}
 
-[ $# -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
-[ $# -eq 0 ] || targets=("$@")
-mkdir -p "$work/corpus"
-python3 fuzz/seed.py "$work/corpus"
-cargo fuzz build "${options[@]}" >&2
-for target in "${targets[@]}"; do
-    mkdir -p "$work/corpus/$target"
-    log=$work/$target.log
-    if ! cargo fuzz run "${options[@]}" "$target" "$work/corpus/$target" -- \
-        -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=256 -timeout=10 \
-        -artifact_prefix="$work/$target-" >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        echo "fuzz: $target failed; again: scripts/fuzz.sh $target" >&2
-        exit 1
+# Coverage is an unstable flag of a stable compiler; the sanitizers would need another toolchain.
+build() {
+    RUSTC_BOOTSTRAP=1 "$tool/bin/cargo-fuzz" build --fuzz-dir fuzz --release --sanitizer none \
+        --target-dir "$built" "$@"
+}
+
+# Prints the number of inputs tried.
+run_one() {
+    local name=$1 log=$built/$1.log
+    mkdir -p "$corpus/$name" "$found" "$built/seeds/$name"
+    if ! (ulimit -v "$memory_kb_max" && exec "$bins/$name" "$corpus/$name" "$built/seeds/$name" \
+        -max_total_time="$seconds" -max_len="$input_bytes_max" -timeout=10 \
+        -artifact_prefix="$found/$name-" -print_final_stats=1) >"$log" 2>&1; then
+        tail -40 "$log" >&2
+        echo "fuzz: $name failed. To see it again, after any change:" >&2
+        echo "    scripts/fuzz.sh --again $name $(sed -n 's/.*Test unit written to //p' "$log")" >&2
+        return 1
     fi
-    done=$(grep -o 'Done [0-9]* runs in [0-9]* second' "$log" || true)
-    [ -n "$done" ] || { tail -n 5 "$log" >&2; echo "fuzz: $target did not run" >&2; exit 1; }
-    printf '%-20s %ss\n' "$target" "$done"
+    sed -n 's/^stat::number_of_executed_units: *//p' "$log"
+}
+
+[ -x "$tool/bin/cargo-fuzz" ] || install_tool
+host=$(rustc -vV | sed -n 's/^host: //p')
+bins=$built/$host/release
+if [ "${1:-}" = --again ]; then
+    build "$2"
+    exec "$bins/$2" "$3"
+fi
+names=("$@")
+[ $# -gt 0 ] || mapfile -t names < <(cd fuzz/src/bin && printf '%s\n' *.rs | sed 's/\.rs$//')
+if [ $# -eq 1 ]; then build "$1"; else build; fi
+python3 fuzz/seeds.py "$built/seeds"
+for name in "${names[@]}"; do
+    executions=$(run_one "$name")
+    printf '%-20s %12s executions\n' "$name" "$executions"
 done
-echo "fuzz: ${#targets[@]} targets, nothing found"
+echo "${#names[@]} targets, $seconds s each, nothing found"

@@ -22,15 +22,21 @@ forget_packages() {
         \( -name '*starling*' -o -perm -u+x ! -name '*.so' \) -delete
 }
 
+# After a crash of the machine, files may be there without their content; cargo goes by times and
+# takes them for built (E0463, E0786). What is missing it builds again. A build under way is let be.
+forget_emptied() {
+    [ -d "$1/release/deps" ] || return 0
+    flock -n "$1/release/.cargo-lock" find "$1/release/deps" -maxdepth 1 -type f -size 0 \
+        \( -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' \) -delete || true
+}
+
 # Copies a sibling's dependencies, under cargo's own lock, so that no build changes them meanwhile.
-# Only of one that was built to its end: a build that was killed can leave half a dependency.
 seed_from() {
     local from=$1 part=$dir.partial
-    [ -x "$from/release/starling" ] || return 1
     mkdir -p "$part/release"
     flock -n "$from/release/.cargo-lock" cp -a --reflink=auto \
         "$from/release/.fingerprint" "$from/release/build" "$from/release/deps" \
-        "$part/release/" || return 1
+        "$part/release/" || { rm -rf "$part"; return 1; }
     forget_packages "$part"
     mv "$part" "$dir"
     echo "target: dependencies copied from $from" >&2
@@ -49,7 +55,7 @@ remove_orphans() {
 mkdir -p "$all"
 exec 9>"$all/.lock"
 flock 9
-# Whoever made one holds the lock, so these are left over from a copy that was killed.
+# Whoever left these was killed while copying: only the holder of the lock makes them.
 rm -rf "$all"/*.partial
 if [ ! -d "$dir" ]; then
     while read -r stamp; do
@@ -60,5 +66,6 @@ if [ ! -d "$dir" ]; then
 elif [ "$(cat "$dir/checkout" 2>/dev/null)" != "$identity" ]; then
     [ ! -d "$dir/release/deps" ] || forget_packages "$dir"
 fi
+forget_emptied "$dir"
 printf '%s\n' "$identity" >"$dir/checkout"
 echo "$dir"

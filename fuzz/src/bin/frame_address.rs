@@ -1,0 +1,11 @@
+//! Frames of the address lane; those of an unknown kind are skipped.
+#![no_main]
+
+use starling_fuzz::fuzz_target;
+use starling_gossip::message::AddressFrame;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(Some(frame)) = AddressFrame::decode(bytes) {
+        assert_eq!(frame.encode(), bytes);
+    }
+});

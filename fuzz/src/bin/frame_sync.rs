@@ -1,0 +1,11 @@
+//! Frames of the sync lane; those of an unknown kind are skipped.
+#![no_main]
+
+use starling_fuzz::fuzz_target;
+use starling_gossip::message::SyncFrame;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(Some(frame)) = SyncFrame::decode(bytes) {
+        assert_eq!(frame.encode(), bytes);
+    }
+});

@@ -1,0 +1,11 @@
+//! Frames of the transactions lane; those of an unknown kind are skipped.
+#![no_main]
+
+use starling_fuzz::fuzz_target;
+use starling_gossip::message::TransactionFrame;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(Some(frame)) = TransactionFrame::decode(bytes) {
+        assert_eq!(frame.encode(), bytes);
+    }
+});

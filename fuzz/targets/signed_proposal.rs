@@ -1,6 +1,0 @@
-//! A proposal.
-#![no_main]
-
-use starling_ledger::vote::SignedProposal;
-
-starling_fuzz::identity!(SignedProposal, 1024);
