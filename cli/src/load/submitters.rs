@@ -17,6 +17,9 @@ use crate::rpc::reply::Submitted;
 const THREADS_PER_NODE: usize = 2;
 /// Transfers that wait for one thread.
 const QUEUE_MAX: usize = 64;
+/// Why a node refuses what others take when it is some blocks behind them: the sender's account, or
+/// its nonce, is not there yet.
+const BEHIND: [&str; 2] = ["unknown_sender", "nonce_gap"];
 
 /// A transfer on its way, and which account it is of.
 #[derive(Clone, Debug)]
@@ -98,16 +101,58 @@ fn serve(nodes: &[Rpc], jobs: &Receiver<Job>, done: &Sender<Submission>) {
     }
 }
 
-/// Submits to the first node that is there.
-fn submit(nodes: &[Rpc], job: &Job) -> Outcome {
+/// Brings a transfer to one of the nodes.
+fn submit(nodes: &[Rpc], job: &Job) -> Outcome<Submitted> {
     let parameters = json!({"transaction": hex(&job.signed.raw.0)});
+    first(nodes, |node| node.typed("submit", &parameters))
+}
+
+/// Returns the answer of the first node that is there and not behind.
+fn first<N, T>(nodes: &[N], ask: impl Fn(&N) -> Outcome<T>) -> Outcome<T> {
     let mut last = CliError::new(Exit::Unreachable, "no node to send to");
     for node in nodes {
-        match node.typed::<Submitted>("submit", &parameters) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.exit == Exit::Unreachable => last = error,
-            Err(error) => return Err(error),
+        match ask(node) {
+            Err(error) if error.exit == Exit::Unreachable || BEHIND.contains(&&*error.code) => {
+                last = error;
+            }
+            answer => return answer,
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The word of a refusal, none from a node that is away.
+    type Answer = Result<u8, Option<&'static str>>;
+
+    fn asked(nodes: &[Answer]) -> Result<u8, (Exit, String)> {
+        let ask = |node: &Answer| {
+            node.map_err(|word| match word {
+                Some(word) => CliError::new(Exit::Rejected, word).code(word),
+                None => CliError::new(Exit::Unreachable, "away"),
+            })
+        };
+        first(nodes, ask).map_err(|error| (error.exit, error.message))
+    }
+
+    #[test]
+    fn passes_by_nodes_that_are_away_or_behind() {
+        for away in [None, Some("unknown_sender"), Some("nonce_gap")] {
+            assert_eq!(asked(&[Err(away), Ok(2), Ok(3)]), Ok(2), "{away:?}");
+        }
+        let all = [None, Some("unknown_sender")].map(Err);
+        let refused = (Exit::Rejected, "unknown_sender".to_owned());
+        assert_eq!(asked(&all), Err(refused));
+    }
+
+    #[test]
+    fn a_refusal_that_all_would_give_is_asked_for_once() {
+        let refused = (Exit::Rejected, "mempool_full".to_owned());
+        assert_eq!(asked(&[Err(Some("mempool_full")), Ok(2)]), Err(refused));
+        let none = (Exit::Unreachable, "no node to send to".to_owned());
+        assert_eq!(asked(&[]), Err(none));
+    }
 }

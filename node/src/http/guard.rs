@@ -124,8 +124,9 @@ fn split(host: &str) -> Option<(&str, u16)> {
         Some(colon) => {
             let (name, port) = host.split_at(after_name + colon);
             let digits = port.strip_prefix(':')?;
-            let number = digits.bytes().all(|symbol| symbol.is_ascii_digit());
-            Some((name, digits.parse().ok().filter(|_| number)?))
+            let port: u16 = digits.parse().ok()?;
+            // One way to write a port: no sign, no zeros in front.
+            (port.to_string() == digits).then_some((name, port))
         }
     }
 }
@@ -151,6 +152,7 @@ mod tests {
             "localhost",
             "localhost:80",
             "localhost:+7100",
+            "localhost:07100",
             "localhost.:7100",
             "attacker.example:7100",
             "127.0.0.1.nip.io:7100",
