@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod chain_maker;
 pub mod ledger_maker;
+mod local_chain;
 pub mod simulator;
 pub mod testnet;
 pub mod tidy;
