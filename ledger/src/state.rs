@@ -181,7 +181,7 @@ impl State {
         }
         let state = Self {
             trie: self.trie.clone(),
-            pages: self.pages.read_ahead(read.into_iter()),
+            pages: self.pages.with(&[], read.into_iter()),
         };
         Ok((state, values))
     }

@@ -21,7 +21,7 @@ use bincode::{Decode, Encode};
 use super::page::{Entries, KEY_BYTES_MAX, PAGE_BYTES_MAX, Page, VALUE_BYTES_MAX, entry_bytes};
 use super::path::{DEPTH_MAX, Path, position};
 use super::store::put_page;
-use super::trie::{Link, branch_hash, halves};
+use super::trie::{branch_hash, halves};
 use crate::codec::{CodecError, decode, refuse};
 use crate::hash::Hash;
 use crate::storage::WriteBatch;
@@ -255,7 +255,7 @@ impl Built {
                 .collect();
             sorted.sort_unstable();
             let link_page = Page::of(&sorted);
-            let hash = Link::page(&link_page).hash;
+            let hash = link_page.hash();
             if !link_page.is_empty() {
                 self.pages.push((path, link_page, hash));
             }

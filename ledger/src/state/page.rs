@@ -140,6 +140,14 @@ impl Page {
         Hash::of(Context::StatePage, &[&self.0])
     }
 
+    /// Returns the hash of each page.
+    pub(super) fn hash_each(pages: &[&Self]) -> Vec<Hash> {
+        let inputs: Vec<&[u8]> = pages.iter().map(|page| &*page.0).collect();
+        let hashes = Hash::of_each(Context::StatePage, &inputs);
+        let hash = |(page, hash): (&&Self, Hash)| if page.is_empty() { Hash::ZERO } else { hash };
+        pages.iter().zip(hashes).map(hash).collect()
+    }
+
     /// Iterates over the entries.
     pub(super) fn entries(&self) -> Entries<'_> {
         Entries(&self.0)

@@ -20,9 +20,6 @@ pub(super) struct Pages {
     view: Arc<dyn View>,
     overlay: Arc<BTreeMap<Path, Page>>,
     cache: Arc<PageCache>,
-    /// Whether most pages of the next update are in memory, so that there is nothing to read
-    /// together.
-    ahead: bool,
 }
 
 impl Pages {
@@ -32,7 +29,6 @@ impl Pages {
             view,
             overlay: Arc::default(),
             cache: Arc::new(PageCache::new()),
-            ahead: false,
         }
     }
 
@@ -42,7 +38,6 @@ impl Pages {
             view,
             overlay: Arc::default(),
             cache: Arc::clone(&self.cache),
-            ahead: false,
         }
     }
 
@@ -67,21 +62,7 @@ impl Pages {
             view: Arc::clone(&self.view),
             overlay: Arc::new(overlay),
             cache: Arc::clone(&self.cache),
-            ahead: false,
         }
-    }
-
-    /// These pages, with those that the next update will change on top, ascending.
-    pub(super) fn read_ahead(&self, pages: impl Iterator<Item = (Path, Page)>) -> Self {
-        Self {
-            ahead: true,
-            ..self.with(&[], pages)
-        }
-    }
-
-    /// Says whether the pages of the next update were read ahead.
-    pub(super) const fn are_ahead(&self) -> bool {
-        self.ahead
     }
 
     /// Reads the page of `link`, which stands at `path`.
@@ -92,7 +73,9 @@ impl Pages {
         if let Some(page) = self.known(path, &link.hash) {
             return Ok(page);
         }
-        checked(self.view.get(Column::State, &path.to_key())?, &link.hash)
+        let page = parse(self.view.get(Column::State, &path.to_key())?, &link.hash)?;
+        check([(&page, &link.hash)].into_iter())?;
+        Ok(page)
     }
 
     /// Returns a page that need not be read.
@@ -132,26 +115,44 @@ impl Pages {
         let keys: Vec<_> = unknown.map(|(one, _)| one.path.to_key()).collect();
         let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
         let mut values = self.view.multi_get(Column::State, &keys)?.into_iter();
+        let is_read: Vec<_> = known.iter().map(Option::is_none).collect();
         let page = |(one, known): (&Found, Option<Page>)| match known {
             Some(page) => Ok(page),
-            None => checked(values.next().flatten(), &one.hash),
+            None => parse(values.next().flatten(), &one.hash),
         };
-        found.iter().zip(known).map(page).collect()
+        let pages: Vec<_> = found
+            .iter()
+            .zip(known)
+            .map(page)
+            .collect::<Result<_, _>>()?;
+        let read = pages.iter().zip(found).zip(is_read);
+        let read = read.filter_map(|((page, one), is_read)| is_read.then_some((page, &one.hash)));
+        check(read)?;
+        Ok(pages)
     }
 }
 
-/// Parses a stored page and compares its hash with the one the trie holds.
-fn checked(bytes: Option<Vec<u8>>, hash: &Hash) -> Result<Page, StorageError> {
-    let corrupt = |reason: String| StorageError::corrupt(Column::State, reason);
+/// Parses a stored page, which the trie knows by `hash`.
+fn parse(bytes: Option<Vec<u8>>, hash: &Hash) -> Result<Page, StorageError> {
     let bytes = bytes.ok_or_else(|| corrupt(format!("page {hash} is missing")))?;
-    let page = Page::from_bytes(bytes.into()).map_err(|error| corrupt(error.to_string()))?;
-    if page.hash() == *hash {
-        Ok(page)
-    } else {
-        Err(corrupt(format!(
+    Page::from_bytes(bytes.into()).map_err(|error| corrupt(error.to_string()))
+}
+
+/// Compares the hashes of pages with those that the trie holds.
+fn check<'a>(pages: impl Iterator<Item = (&'a Page, &'a Hash)>) -> Result<(), StorageError> {
+    let (pages, expected): (Vec<&Page>, Vec<&Hash>) = pages.unzip();
+    let found = Page::hash_each(&pages);
+    let mut compared = expected.into_iter().zip(found);
+    match compared.find(|(one, found)| **one != *found) {
+        Some((hash, _)) => Err(corrupt(format!(
             "a page is not the one that hashes to {hash}"
-        )))
+        ))),
+        None => Ok(()),
     }
+}
+
+fn corrupt(reason: String) -> StorageError {
+    StorageError::corrupt(Column::State, reason)
 }
 
 /// Writes a page, and beside it what the trie is rebuilt from: its hash and its size.

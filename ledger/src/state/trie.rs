@@ -97,13 +97,13 @@ impl Link {
         node: Node::Empty,
     };
 
-    /// The link to `page`.
-    pub(super) fn page(page: &Page) -> Self {
+    /// The link to `page`, which hashes to `hash`.
+    pub(super) fn page(page: &Page, hash: Hash) -> Self {
         if page.is_empty() {
             return Self::EMPTY;
         }
         Self {
-            hash: page.hash(),
+            hash,
             node: Node::Page {
                 size: PageSize::of(page.as_bytes().len()),
             },

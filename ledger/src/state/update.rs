@@ -31,10 +31,20 @@ struct Located<'a> {
     value: &'a [u8],
 }
 
+/// A page that changes, as it was.
+struct Loaded {
+    path: Path,
+    page: Page,
+    /// What it becomes, where its entries stay in their places: then it is hashed together with
+    /// others.
+    changed: Option<(Page, Hash)>,
+}
+
 /// A subtree whose parent is not decided yet.
 enum Subtree {
-    /// A changed page, which may still be joined with its neighbour.
-    Page(Page),
+    /// A changed page, which may still be joined with its neighbour, and its hash where it is known
+    /// already.
+    Page(Page, Option<Hash>),
     /// An inner node, or a page that did not change.
     Settled(Link),
 }
@@ -43,7 +53,7 @@ enum Subtree {
 pub(super) struct Update<'a> {
     pages: &'a Pages,
     /// The pages that change, in the order in which they are met.
-    loaded: std::iter::Peekable<std::vec::IntoIter<(Path, Page)>>,
+    loaded: std::iter::Peekable<std::vec::IntoIter<Loaded>>,
     /// Where a page was, and may be again.
     removed: Vec<Path>,
     written: Vec<(Path, Page, Hash)>,
@@ -97,7 +107,7 @@ impl<'a> Update<'a> {
     }
 
     /// Applies `changes`, all of which lie below `path`, to the subtree there: some at a time,
-    /// after their pages were read together.
+    /// after their pages were read and hashed together.
     fn apply_all(
         &mut self,
         link: &Link,
@@ -112,15 +122,13 @@ impl<'a> Update<'a> {
                 self.join(path, left, right)
             }
             _ => {
-                if !self.pages.are_ahead() {
-                    self.load_all(link, path, changes)?;
-                }
+                self.load_all(link, path, changes)?;
                 self.apply(link, path, changes)
             }
         }
     }
 
-    /// Reads the pages that `changes` touch below `link`.
+    /// Reads the pages that `changes` touch below `link`, and hashes what they become.
     fn load_all(
         &mut self,
         link: &Link,
@@ -130,9 +138,26 @@ impl<'a> Update<'a> {
         let positions: Vec<_> = changes.iter().map(|change| change.position).collect();
         let found = link.find_all(path, &positions);
         let pages = self.pages.read_many(&found)?;
-        let paths = found.iter().map(|one| one.path);
-        let loaded: Vec<_> = paths.zip(pages).collect();
-        self.loaded = loaded.into_iter().peekable();
+        let mut changes = changes;
+        let mut loaded = Vec::with_capacity(pages.len());
+        let mut changed = Vec::with_capacity(pages.len());
+        for (one, page) in found.into_iter().zip(pages) {
+            let (here, rest) = changes.split_at(one.positions);
+            changes = rest;
+            changed.push(page.with_values(here.iter().map(|change| (change.key, change.value))));
+            loaded.push((one.path, page));
+        }
+        let hashes = Page::hash_each(&changed.iter().flatten().collect::<Vec<_>>());
+        let mut hashes = hashes.into_iter();
+        let loaded = loaded
+            .into_iter()
+            .zip(changed)
+            .map(|((path, page), changed)| Loaded {
+                path,
+                page,
+                changed: changed.and_then(|page| Some((page, hashes.next()?))),
+            });
+        self.loaded = loaded.collect::<Vec<_>>().into_iter().peekable();
         Ok(())
     }
 
@@ -162,14 +187,13 @@ impl<'a> Update<'a> {
         path: Path,
         changes: &[Change<'_>],
     ) -> Result<Subtree, StorageError> {
-        let page = self.load(path, link)?;
-        let values = changes.iter().map(|change| (change.key, change.value));
-        if let Some(changed) = page.with_values(values) {
-            if changed == page {
+        let (page, prepared) = self.load(path, link)?;
+        if let Some((changed, hash)) = prepared {
+            if hash == link.hash {
                 return Ok(Subtree::Settled(link.clone()));
             }
             self.removed.push(path);
-            return Ok(Subtree::Page(changed));
+            return Ok(Subtree::Page(changed, Some(hash)));
         }
         let entries = changed(&page, changes);
         if page.entries().eq(entries.iter().copied()) {
@@ -183,7 +207,7 @@ impl<'a> Update<'a> {
             .map(|(key, value)| entry_bytes(key, value))
             .sum();
         if bytes <= PAGE_BYTES_MAX || entries.len() == 1 {
-            return Ok(Subtree::Page(Page::of(&entries)));
+            return Ok(Subtree::Page(Page::of(&entries), None));
         }
         let locate = |(key, value)| Located {
             position: position(key),
@@ -202,7 +226,8 @@ impl<'a> Update<'a> {
         let single = entries.len() <= 1 || path.depth() >= DEPTH_MAX;
         if single || sizes.sum::<usize>() <= PAGE_BYTES_MAX {
             let entries = entries.iter().map(|entry| (entry.key, entry.value));
-            return Ok(Subtree::Page(Page::of(&entries.collect::<Vec<_>>())));
+            let page = Page::of(&entries.collect::<Vec<_>>());
+            return Ok(Subtree::Page(page, None));
         }
         let (right, left) = entries
             .into_iter()
@@ -219,7 +244,7 @@ impl<'a> Update<'a> {
             (Some(one), Some(other)) if is_one_page(one, other) => {
                 let left = self.take(left_path, left)?;
                 let right = self.take(right_path, right)?;
-                Ok(Subtree::Page(Page::merged(&left, &right)))
+                Ok(Subtree::Page(Page::merged(&left, &right), None))
             }
             _ => {
                 let left = self.settle(left_path, left);
@@ -232,12 +257,12 @@ impl<'a> Update<'a> {
     /// Takes the page at `path` away, to join it with its neighbour.
     fn take(&mut self, path: Path, subtree: Subtree) -> Result<Page, StorageError> {
         match subtree {
-            Subtree::Page(page) => Ok(page),
+            Subtree::Page(page, _) => Ok(page),
             Subtree::Settled(link) => {
                 if !matches!(link.node, Node::Empty) {
                     self.removed.push(path);
                 }
-                self.load(path, &link)
+                Ok(self.load(path, &link)?.0)
             }
         }
     }
@@ -245,8 +270,9 @@ impl<'a> Update<'a> {
     /// Decides that the subtree stays at `path`: a changed page is written there.
     fn settle(&mut self, path: Path, subtree: Subtree) -> Link {
         match subtree {
-            Subtree::Page(page) => {
-                let link = Link::page(&page);
+            Subtree::Page(page, hash) => {
+                let hash = hash.unwrap_or_else(|| page.hash());
+                let link = Link::page(&page, hash);
                 if !page.is_empty() {
                     self.written.push((path, page, link.hash));
                 }
@@ -256,10 +282,15 @@ impl<'a> Update<'a> {
         }
     }
 
-    fn load(&mut self, path: Path, link: &Link) -> Result<Page, StorageError> {
-        match self.loaded.next_if(|(loaded, _)| *loaded == path) {
-            Some((_, page)) => Ok(page),
-            None => self.pages.read(&path, link),
+    /// Returns the page of `link`, and what it becomes where that is known already.
+    fn load(
+        &mut self,
+        path: Path,
+        link: &Link,
+    ) -> Result<(Page, Option<(Page, Hash)>), StorageError> {
+        match self.loaded.next_if(|loaded| loaded.path == path) {
+            Some(loaded) => Ok((loaded.page, loaded.changed)),
+            None => Ok((self.pages.read(&path, link)?, None)),
         }
     }
 }
@@ -287,7 +318,7 @@ impl Subtree {
     /// Returns the bytes of the page, or `None` for an inner node.
     fn page_size(&self) -> Option<PageSize> {
         match self {
-            Self::Page(page) => Some(PageSize::of(page.as_bytes().len())),
+            Self::Page(page, _) => Some(PageSize::of(page.as_bytes().len())),
             Self::Settled(link) => link.page_size(),
         }
     }
