@@ -120,8 +120,8 @@ impl Hash {
         Self(*hasher.finalize().as_bytes())
     }
 
-    /// Hashes each of `inputs` under `context`, as [`Hash::of`] does it with one: many at a time take
-    /// less than a fifth of the time where none is longer than 1 KiB.
+    /// Hashes each of `inputs` under `context`, as [`Hash::of`] does it with one: many at a time
+    /// take less than a fifth of the time where none is longer than 1 KiB.
     pub fn of_each(context: Context, inputs: &[&[u8]]) -> Vec<Self> {
         let mut hashes = vec![Self::ZERO; inputs.len()];
         let inputs = inputs.iter().copied().zip(&mut hashes);

@@ -1,9 +1,9 @@
 //! Many short inputs side by side: a vector unit compresses 4, 8 or 16 blocks in the time of one.
 //!
-//! An input of at most 1,024 bytes is one chunk of BLAKE3: its blocks of 64 bytes are compressed one
-//! after the other, each with the result of the one before. So one input leaves a vector unit idle.
-//! Here inputs of as many blocks go together, up to their last block, which may be shorter and is
-//! compressed alone.
+//! An input of at most 1,024 bytes is one chunk of BLAKE3: its blocks of 64 bytes are compressed
+//! one after the other, each with the result of the one before. So one input leaves a vector unit
+//! idle. Here inputs of as many blocks go together, up to their last block, which may be shorter
+//! and is compressed alone.
 //!
 //! The library has no stable interface for this yet; what is used is the one it gives to its own
 //! benchmarks (docs/decisions/0017-hashing-pages-together.md).
