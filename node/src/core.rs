@@ -235,6 +235,9 @@ impl Core {
                 Internal::Consensus(action) => self.on_consensus(action),
             }
         }
+        let left = self.mempool.take_left().into_iter();
+        self.out
+            .extend(left.map(|left| Action::Event(Event::Left(left))));
     }
 
     fn tell_gossip(&mut self, input: starling_gossip::Input) {
@@ -277,7 +280,7 @@ impl Core {
                 if !refused.is_empty() {
                     self.tell_consensus(consensus::Input::EvidenceRefused(refused));
                 }
-                self.built((height, round), built, &skipped);
+                self.built((height, round), built, skipped);
             }
             (Pending::Execute, WorkResult::Executed { hash, executed }) => {
                 self.executed(hash, executed);

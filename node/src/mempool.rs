@@ -14,6 +14,7 @@
 //! most 64 MiB of encodings, and about as much again for decoded forms and indexes.
 
 mod candidate;
+mod departure;
 mod error;
 
 #[cfg(test)]
@@ -24,11 +25,12 @@ use std::sync::Arc;
 
 use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
-use starling_ledger::execution::BlockLimits;
+use starling_ledger::execution::{ApplyError, BlockLimits};
 use starling_ledger::transaction::{
     Amount, Nonce, RawTransaction, TransactionId, VerifiedTransaction, WireId,
 };
 
+pub use departure::{Departure, Left};
 pub use error::MempoolError;
 
 use candidate::Candidate;
@@ -81,6 +83,8 @@ pub struct Mempool {
     /// The accounts whose next transaction waits and can be paid.
     ready: BTreeSet<AccountId>,
     size_bytes: usize,
+    /// What left since [`Mempool::take_left`].
+    left: Vec<Left>,
 }
 
 /// Fee per byte, compared exactly: millionths of a base unit.
@@ -97,7 +101,13 @@ impl Mempool {
             tails: BTreeSet::new(),
             ready: BTreeSet::new(),
             size_bytes: 0,
+            left: Vec::new(),
         }
+    }
+
+    /// Returns what left since the last call without being in a block, and why.
+    pub fn take_left(&mut self) -> Vec<Left> {
+        std::mem::take(&mut self.left)
     }
 
     /// Returns the number of waiting transactions.
@@ -160,7 +170,8 @@ impl Mempool {
         (queue.next, queue.balance) = (account.nonce, account.balance);
         let replaced = queue.waiting.insert(nonce, Arc::clone(&transaction));
         if let Some(replaced) = replaced {
-            self.forget(&replaced);
+            let by = transaction.id();
+            self.dismiss(&replaced, Departure::Replaced { by });
         }
         self.size_bytes += transaction.size_bytes();
         self.by_id.insert(transaction.id(), (sender, nonce));
@@ -230,16 +241,19 @@ impl Mempool {
             .get_mut(account)
             .and_then(|queue| queue.waiting.pop_last());
         if let Some((_, transaction)) = tail {
-            self.forget(&transaction);
+            self.dismiss(&transaction, Departure::Evicted);
         }
         self.retail(account);
     }
 
-    /// Takes over what a block changed: drops what it included.
+    /// Takes over what a block changed: drops what it included, and what it made impossible.
     ///
     /// What its sender cannot afford any more is held back until it can, or until it expires: who
     /// was told that a transaction waits is never told less without a reason.
-    pub fn apply_block(&mut self, touched: &[(AccountId, Account)]) {
+    pub fn apply_block(&mut self, touched: &[(AccountId, Account)], included: &[TransactionId]) {
+        for id in included {
+            self.by_id.remove(id);
+        }
         for (id, account) in touched {
             if !self.queues.contains_key(id) {
                 continue;
@@ -251,28 +265,35 @@ impl Mempool {
                 let kept = queue.waiting.split_off(&account.nonce);
                 gone = std::mem::replace(&mut queue.waiting, kept);
             }
-            gone.values()
-                .for_each(|transaction| self.forget(transaction));
+            for transaction in gone.values() {
+                if self.by_id.contains_key(&transaction.id()) {
+                    self.dismiss(transaction, Departure::NonceUsed);
+                } else {
+                    self.forget(transaction);
+                }
+            }
             self.retail(id);
         }
     }
 
     /// Drops one transaction that turned out not to apply, and what the same sender queued behind
     /// it.
-    pub fn remove(&mut self, wire_id: &WireId) {
+    pub fn remove(&mut self, wire_id: &WireId, error: ApplyError) {
         if let Some((account, nonce)) = self.by_wire_id.get(wire_id).copied() {
-            self.remove_from(&account, nonce);
+            self.remove_from(&account, nonce, Departure::Inapplicable(error));
         }
     }
 
-    fn remove_from(&mut self, account: &AccountId, nonce: Nonce) {
+    fn remove_from(&mut self, account: &AccountId, nonce: Nonce, why: Departure) {
         self.untail(account);
         let gone = self
             .queues
             .get_mut(account)
             .map(|queue| queue.waiting.split_off(&nonce));
+        let mut why = Some(why);
         for transaction in gone.into_iter().flat_map(BTreeMap::into_values) {
-            self.forget(&transaction);
+            let why = why.take().unwrap_or(Departure::Behind { nonce });
+            self.dismiss(&transaction, why);
         }
         self.retail(account);
     }
@@ -291,7 +312,7 @@ impl Mempool {
             .filter_map(|(account, queue)| Some((*account, expired(queue)?)))
             .collect();
         for (account, nonce) in gone {
-            self.remove_from(&account, nonce);
+            self.remove_from(&account, nonce, Departure::Expired);
         }
     }
 
@@ -329,6 +350,13 @@ impl Mempool {
             .values()
             .flat_map(|queue| queue.waiting.values())
             .map(|waiting| waiting.raw())
+    }
+
+    /// Lets go of a transaction that no block holds.
+    fn dismiss(&mut self, transaction: &VerifiedTransaction, why: Departure) {
+        self.forget(transaction);
+        let id = transaction.id();
+        self.left.push(Left { id, why });
     }
 
     fn forget(&mut self, transaction: &VerifiedTransaction) {

@@ -101,7 +101,7 @@ pub enum WorkResult {
         /// The round it was built for.
         round: Round,
         /// Candidates that did not apply, and will not later.
-        skipped: Vec<WireId>,
+        skipped: Vec<Skipped>,
         /// Evidence that nobody is punished for, now or later.
         refused: Vec<Hash>,
     },
@@ -120,6 +120,9 @@ pub enum WorkResult {
         refused: Option<RangeError>,
     },
 }
+
+/// A candidate that did not apply, and why.
+pub type Skipped = (WireId, ApplyError);
 
 /// Why a fetched block is refused.
 #[derive(Debug, thiserror::Error)]
@@ -366,9 +369,14 @@ impl Memo {
 }
 
 /// The candidates that will not apply later either.
-fn hopeless(skipped: &[(WireId, ApplyError)]) -> Vec<WireId> {
-    let hopeless = skipped.iter().filter(|(_, error)| !error.may_pass());
-    hopeless.map(|(wire_id, _)| *wire_id).collect()
+///
+/// One that is too old for our clock stays until the chain's time says so: another proposer, whose
+/// clock is behind ours, may still take it.
+fn hopeless(skipped: Vec<Skipped>) -> Vec<Skipped> {
+    let may_pass =
+        |error: &ApplyError| error.may_pass() || matches!(error, ApplyError::Expired { .. });
+    let hopeless = skipped.into_iter().filter(|(_, error)| !may_pass(error));
+    hopeless.collect()
 }
 
 /// The evidence that will not be punishable later either.
@@ -396,8 +404,8 @@ fn build_block(tip: &Tip, inputs: BlockInputs) -> WorkResult {
     };
     match build(tip, plan) {
         Ok(built) => WorkResult::Built {
-            skipped: hopeless(&built.skipped),
             refused: unpunishable(&built.refused_evidence),
+            skipped: hopeless(built.skipped),
             built: Ok(Box::new(ExecutedBlock::new(built.block, built.executed))),
             round,
         },

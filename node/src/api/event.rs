@@ -26,8 +26,16 @@ pub struct BlockEvent {
 pub struct TransactionEvent {
     /// Its id.
     pub id: String,
-    /// `accepted`, `gossiped`, `proposed` or `final`.
+    /// `accepted`, `gossiped`, `proposed` or `final`; or `left`: it waits at this node no longer,
+    /// and no block holds it.
     pub stage: &'static str,
+    /// Why it left, as a stable word: `expired`, `replaced`, `evicted`, `nonce_used`, `behind`, or
+    /// why it no longer applies, in the words in which `submit` refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// Why it left, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The block it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u64>,

@@ -23,7 +23,7 @@ use starling_ledger::vote::{Height, Round};
 
 use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
-use crate::work::{ExecutedBlock, Work};
+use crate::work::{ExecutedBlock, Skipped, Work};
 
 /// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early
 /// ones.
@@ -235,11 +235,11 @@ impl Core {
         &mut self,
         (height, round): (Height, Round),
         built: Result<Box<ExecutedBlock>, BlockError>,
-        skipped: &[starling_ledger::transaction::WireId],
+        skipped: Vec<Skipped>,
     ) {
-        skipped
-            .iter()
-            .for_each(|wire_id| self.mempool.remove(wire_id));
+        for (wire_id, error) in skipped {
+            self.mempool.remove(&wire_id, error);
+        }
         let block = match built {
             Ok(block) => Arc::new(*block),
             Err(error) => {

@@ -15,6 +15,7 @@ use starling_ledger::vote::{Height, Round};
 use crate::consensus::guard::GuardRecord;
 use crate::consensus::wal::LogRecord;
 use crate::consensus::{ConsensusEvent, PersistId};
+use crate::mempool::Left;
 use crate::work::{ExecutedBlock, Work, WorkResult};
 
 /// The time of one call.
@@ -208,6 +209,8 @@ pub enum Answer {
 pub enum Event {
     /// A transaction entered the mempool.
     Accepted(TransactionId),
+    /// A transaction that was accepted waits here no longer, and no block holds it.
+    Left(Left),
     /// A transaction of our own was handed to neighbours.
     Gossiped {
         /// Which one.

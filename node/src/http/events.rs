@@ -5,6 +5,7 @@
 //! | `block` | `height.0` | a block is final and on disk |
 //! | `transaction` (stage `final`) | `height.index` | right after its block |
 //! | `transaction` (other stages) | none | when this node accepts, gossips or sees it proposed |
+//! | `transaction` (stage `left`) | none | it waits here no longer and is in no block; why |
 //! | `halt`, `resume` | none | too little voting power is heard, or enough again |
 //! | `gap` | none | something is not told on this connection; it says how to go on |
 //!

@@ -134,6 +134,16 @@ impl Writer<'_> {
                 self.site.metrics.accepted(*id);
                 self.transaction(*id, "accepted", TransactionEvent::default());
             }
+            Event::Left(left) => {
+                let code = left.why.code();
+                self.site.metrics.left(left.id, code);
+                let told = TransactionEvent {
+                    code: Some(code),
+                    reason: Some(left.why.to_string()),
+                    ..Default::default()
+                };
+                self.transaction(left.id, "left", told);
+            }
             Event::Gossiped {
                 id,
                 sent_to,

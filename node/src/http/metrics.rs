@@ -64,6 +64,7 @@ pub(super) struct Metrics {
     blocks: Counter,
     blocks_fetched: Counter,
     transactions: Counter,
+    transactions_left: Family<Labels, Counter>,
     finality: Histogram,
     waiting: Mutex<BTreeMap<TransactionId, Instant>>,
 }
@@ -93,6 +94,7 @@ impl Default for Metrics {
             blocks: Counter::default(),
             blocks_fetched: Counter::default(),
             transactions: Counter::default(),
+            transactions_left: Family::default(),
             finality: Histogram::new(buckets),
             waiting: Mutex::default(),
         };
@@ -201,6 +203,9 @@ impl Metrics {
             .register("gossip_bytes", bytes, self.gossip_bytes.clone());
         self.registry
             .register("gossip_frames", "Frames", self.gossip_frames.clone());
+        let left = "Transactions that left the mempool without a block, by why";
+        let family = self.transactions_left.clone();
+        self.registry.register("transactions_left", left, family);
         let finality = "From acceptance by this node to finality";
         self.registry
             .register("finality_seconds", finality, self.finality.clone());
@@ -227,6 +232,15 @@ impl Metrics {
             waiting.retain(|_, since| *since > middle);
         }
         waiting.insert(id, Instant::now());
+    }
+
+    /// A transaction left the mempool without a block.
+    pub(super) fn left(&self, id: TransactionId, code: &'static str) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(&id);
+        drop(waiting);
+        let labels = vec![("reason", code.to_owned())];
+        self.transactions_left.get_or_create(&labels).inc();
     }
 
     /// A block became final.

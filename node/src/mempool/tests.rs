@@ -67,6 +67,10 @@ fn blocks_worth(pool: &Mempool) -> Vec<(AccountId, Nonce)> {
         .collect()
 }
 
+fn reasons(pool: &mut Mempool) -> Vec<Departure> {
+    pool.take_left().into_iter().map(|left| left.why).collect()
+}
+
 #[test]
 fn holds_back_what_lies_behind_a_gap_until_it_closes() {
     let mut pool = pool(10);
@@ -107,6 +111,10 @@ fn replaces_for_a_tenth_more_and_not_for_less() {
     pool.insert(Arc::clone(&better), &rich, 0).unwrap();
     assert_eq!((pool.count(), pool.size_bytes()), (1, better.size_bytes()));
     assert!(pool.contains(&better.wire_id()) && pool.by_id(&better.id()).is_some());
+    assert_eq!(
+        reasons(&mut pool),
+        [Departure::Replaced { by: better.id() }]
+    );
     assert_eq!(pool.insert(better, &rich, 0), Err(MempoolError::Known));
 }
 
@@ -121,6 +129,7 @@ fn a_full_pool_lets_the_cheapest_tail_go_for_a_better_one() {
         Err(MempoolError::Full)
     );
     pool.insert(payment("dave", 0, 30), &rich, 0).unwrap();
+    assert_eq!(reasons(&mut pool), [Departure::Evicted]);
     assert_eq!(
         blocks_worth(&pool),
         [(sender("dave"), 0), (sender("carol"), 0)]
@@ -139,19 +148,23 @@ fn a_block_drops_what_it_included_and_holds_back_what_became_too_dear() {
         )
         .unwrap();
     }
-    pool.apply_block(&[(alice, account(1, 20))]);
+    let first = payment("alice", 0, 10).id();
+    pool.apply_block(&[(alice, account(1, 20))], &[first]);
+    assert_eq!(pool.take_left(), []);
     assert_eq!(
         (pool.count(), pool.has_ready()),
         (2, false),
         "21 are needed"
     );
-    pool.apply_block(&[(alice, account(1, 21))]);
+    pool.apply_block(&[(alice, account(1, 21))], &[]);
     assert_eq!(blocks_worth(&pool), [(alice, 1), (alice, 2)]);
-    pool.apply_block(&[(alice, account(3, 21))]);
+    pool.apply_block(&[(alice, account(3, 21))], &[]);
     assert_eq!(
         (pool.count(), pool.size_bytes(), pool.has_ready()),
         (0, 0, false)
     );
+    let used = vec![Departure::NonceUsed; 2];
+    assert_eq!(reasons(&mut pool), used, "the block held others");
 }
 
 #[test]
@@ -162,6 +175,8 @@ fn what_expired_goes_with_what_is_queued_behind_it() {
     pool.insert(payment("alice", 1, 10), &rich, 0).unwrap();
     pool.insert(payment("carol", 0, 10), &rich, 0).unwrap();
     pool.expire(6);
+    let behind = Departure::Behind { nonce: 0 };
+    assert_eq!(reasons(&mut pool), [Departure::Expired, behind]);
     assert_eq!(blocks_worth(&pool), [(sender("carol"), 0)]);
     let refused = pool.insert(expiring("alice", 0, 10, 5), &rich, 6);
     assert_eq!(refused, Err(MempoolError::Expired));

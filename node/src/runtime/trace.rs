@@ -20,6 +20,7 @@ pub(super) fn trace(event: &Event) {
         Event::Note(text) => tracing::info!("{text}"),
         Event::Consensus(step) => tracing::debug!(?step, "consensus"),
         Event::Accepted(id) => tracing::debug!(%id, "transaction accepted"),
+        Event::Left(left) => tracing::debug!(id = %left.id, why = %left.why, "transaction left"),
         Event::Proposed {
             height,
             round,

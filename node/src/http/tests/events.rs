@@ -8,6 +8,7 @@ use super::client::{Events, get, request};
 use super::node::{Node, halt, quick};
 use crate::core::Event;
 use crate::http::HttpLimits;
+use crate::mempool::{Departure, Left};
 
 #[test]
 fn what_is_on_disk_is_told_first_and_then_what_comes() {
@@ -92,6 +93,25 @@ fn a_start_that_makes_no_sense_is_refused() {
     }
     let wrong = format!("Host: {server}\r\nLast-Event-ID: 2\r\n");
     assert_eq!(request(server, "GET /events", &wrong).status, 400);
+}
+
+#[test]
+fn a_transaction_that_leaves_is_told_with_its_id_and_why() {
+    let node = Node::start(quick());
+    let mut events = Events::open(node.address(), "/events", "");
+    let [id, by] = [2, 3].map(|nonce| node.chain.payment(nonce).id());
+    let why = Departure::Replaced { by };
+    let reason = why.to_string();
+    assert!(reason.contains(&by.to_string()), "{reason}");
+    node.handle.announce(Event::Left(Left { id, why }));
+    let told = events.next().unwrap();
+    let expected = json!({
+        "id": id.to_string(), "stage": "left", "code": "replaced", "reason": reason,
+    });
+    assert_eq!((told.kind.as_str(), told.data), ("transaction", expected));
+    let text = get(node.address(), "/metrics").body;
+    let line = "starling_transactions_left_total{reason=\"replaced\"} 1";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]
