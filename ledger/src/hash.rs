@@ -67,6 +67,8 @@ pub enum Context {
     File,
     /// What a person signs outside any ledger, from the digest of a file.
     Message,
+    /// The secret half of a signature that is told apart from others of the same message.
+    SignatureNoise,
     /// Deterministic keys of local test networks, never used elsewhere.
     LocalKey,
 }
@@ -95,6 +97,7 @@ impl Context {
             Self::StateNode => "starling v1 state node",
             Self::File => "starling v1 file",
             Self::Message => "starling v1 message",
+            Self::SignatureNoise => "starling v1 signature noise",
             Self::LocalKey => "starling v1 local key",
         }
     }

@@ -9,7 +9,7 @@
 //! are checked together ([`SignatureScheme::verify_each`]), with the same verdict for each.
 //!
 //! # Source
-//! ZIP-215; RFC 8032 for signing.
+//! ZIP-215; RFC 8032 for signing, draft-irtf-cfrg-det-sigs-with-noise for signatures with noise.
 
 mod batch;
 mod scheme;
@@ -20,7 +20,8 @@ use std::str::FromStr;
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
-use ed25519_dalek::Signer as _;
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Sha512, Signer as _};
 
 pub use batch::{BATCH_MAX, LOOKS_MAX};
 pub use scheme::{Ed25519, SignatureCheck, SignatureScheme};
@@ -140,6 +141,19 @@ impl SecretKey {
         Self::from_bytes(&Hash::of(Context::LocalKey, &[name.as_bytes()]).0)
     }
 
+    /// Signs `message` so that the signature differs from every other one of the same message that
+    /// was made with other `noise`; all of them are valid.
+    ///
+    /// The noise is mixed with the secret half of the key that makes the nonce of a signature, so
+    /// the nonce stays secret, and of one message only, whatever the noise is.
+    pub fn sign_apart(&self, message: &[u8], noise: &[u8; 32]) -> Signature {
+        let mut expanded = ExpandedSecretKey::from(self.0.as_bytes());
+        let prefix = [expanded.hash_prefix.as_slice(), noise];
+        expanded.hash_prefix = Hash::of(Context::SignatureNoise, &prefix).0;
+        let signature = raw_sign::<Sha512>(&expanded, message, &self.0.verifying_key());
+        Signature(signature.to_bytes())
+    }
+
     /// Returns the 32 secret bytes, for key files.
     pub fn to_bytes(&self) -> [u8; 32] {
         self.0.to_bytes()
@@ -179,6 +193,25 @@ mod tests {
         assert!(Ed25519.verify(&key.public_key(), b"hello", &signature));
         assert!(!Ed25519.verify(&key.public_key(), b"hullo", &signature));
         assert!(!Ed25519.verify(&SecretKey::local("bob").public_key(), b"hello", &signature));
+    }
+
+    #[test]
+    fn signatures_with_noise_are_valid_and_all_different() {
+        let key = SecretKey::local("alice");
+        let mut signatures: Vec<_> = (0..16)
+            .map(|noise| key.sign_apart(b"hello", &[noise; 32]))
+            .collect();
+        assert_eq!(signatures[3], key.sign_apart(b"hello", &[3; 32]));
+        for signature in &signatures {
+            assert!(Ed25519.verify(&key.public_key(), b"hello", signature));
+            assert!(!Ed25519.verify(&key.public_key(), b"hullo", signature));
+        }
+        // One nonce for two messages would give the key away.
+        signatures.push(key.sign_apart(b"hullo", &[0; 32]));
+        signatures.push(key.sign(b"hello"));
+        signatures.sort_unstable_by_key(|signature| signature.0[..32].to_vec());
+        signatures.dedup_by_key(|signature| signature.0[..32].to_vec());
+        assert_eq!(signatures.len(), 18);
     }
 
     #[test]
