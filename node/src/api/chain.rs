@@ -35,15 +35,19 @@ pub struct TransactionReply {
     pub first_kept: Option<u64>,
 }
 
-/// The answer to `submit`.
+/// The answer to `submit`: of this transaction, or of the same one under other signatures that is
+/// here already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SubmitReply {
     /// Its id.
     pub id: String,
     /// Hash of its whole encoding.
     pub wire_id: String,
-    /// `accepted`, or `known` if it waited here before.
+    /// `accepted`, `known` if it waited here before, or `final`.
     pub status: &'static str,
+    /// The block it is in, if it is final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u64>,
     /// How many neighbours this node has.
     pub neighbours: Option<usize>,
 }

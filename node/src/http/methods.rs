@@ -68,7 +68,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "submit",
-        about: "Takes in a signed transaction and sends it on.",
+        about: "Takes in a signed transaction, unless it waits or is final, and sends it on.",
         parameters: &[required("transaction", "The transaction's encoding, hex.")],
         reads: false,
         call: |site, parameters| Box::pin(submit::submit(site, parameters)),

@@ -10,3 +10,4 @@ mod history;
 mod light;
 mod node;
 mod shapes;
+mod submit;

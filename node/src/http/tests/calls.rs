@@ -17,7 +17,7 @@ use starling_ledger::transaction::{Action, RawTransaction};
 
 use super::client::{call, failed, get, post};
 use super::node::{NEXT_NONCE, Node, quick};
-use crate::api::{hex, unhex};
+use crate::api::unhex;
 use crate::http::methods::METHODS;
 
 const PIECE_MAX: usize = 64 * 1024;
@@ -401,43 +401,6 @@ fn validators_peers_mempool_and_genesis_are_told() {
     assert_eq!(read, node.chain.genesis);
     let written = Genesis::from_toml(genesis["toml"].as_str().unwrap()).unwrap();
     assert_eq!(written, node.chain.genesis);
-}
-
-#[test]
-fn a_transaction_is_accepted_known_or_rejected_with_a_reason() {
-    let node = Node::start(quick());
-    let server = node.address();
-    let submit = |raw: &[u8]| json!({"transaction": hex(raw)});
-    let fresh = node.chain.payment(3);
-    let told = call(server, "submit", submit(&fresh.raw().0));
-    assert_eq!(told["status"], "accepted");
-    assert_eq!(told["id"], json!(fresh.id().to_string()));
-    let waiting = call(server, "submit", submit(&node.chain.payment(2).raw().0));
-    assert_eq!(waiting["status"], "known");
-    let error = failed(server, "submit", submit(b"nonsense"));
-    assert_eq!(
-        (&error["code"], &error["data"]["code"]),
-        (&json!(-32001), &json!("invalid"))
-    );
-    assert_eq!(error["data"]["reason"], error["message"]);
-    let long = failed(server, "submit", submit(&[0; 16 * 1024 + 1]));
-    assert_eq!(long["data"]["code"], "too_large");
-    assert_eq!(
-        failed(server, "submit", json!({"transaction": "0"}))["code"],
-        -32602
-    );
-    assert_eq!(failed(server, "submit", json!({}))["code"], -32602);
-}
-
-#[test]
-fn a_full_sized_transaction_fits_into_a_call() {
-    let node = Node::start(quick());
-    let error = failed(
-        node.address(),
-        "submit",
-        json!({"transaction": "00".repeat(16 * 1024)}),
-    );
-    assert_eq!(error["data"]["code"], "invalid");
 }
 
 #[test]

@@ -183,6 +183,16 @@ type Inbox = mpsc::Receiver<(Request, tokio::sync::oneshot::Sender<Answer>)>;
 
 fn submit(genesis: Hash, waiting: &VerifiedTransaction, raw: &RawTransaction) -> Answer {
     match raw.verify(&Ed25519, &genesis) {
+        Ok(found) if found.body().nonce < waiting.body().nonce => Answer::Refused {
+            code: "nonce",
+            reason: "the nonce is used".to_owned(),
+        },
+        Ok(found) if found.id() == waiting.id() && found.wire_id() != waiting.wire_id() => {
+            Answer::Refused {
+                code: "underpriced",
+                reason: "the nonce is taken".to_owned(),
+            }
+        }
         Ok(found) => Answer::Submitted {
             id: found.id(),
             wire_id: found.wire_id(),
