@@ -34,7 +34,8 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Node to talk to, as `http://HOST:PORT`; without it the running local testnet is used.
+    /// Node to talk to, as `http://HOST:PORT`; without it the running local testnet is used. Of
+    /// several, with commas between, the others are asked where one falls silent.
     #[arg(
         long,
         global = true,
@@ -53,7 +54,7 @@ pub(crate) struct Global {
         default_value = "local"
     )]
     pub(crate) testnet: String,
-    /// Folder of keys, of the journal of `send --id`, and of what was verified last.
+    /// Folder of keys, of the journal of `--id`, and of what was verified last.
     #[arg(
         long,
         global = true,

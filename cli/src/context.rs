@@ -8,6 +8,7 @@ use starling_ledger::address::NetworkKind;
 use crate::args::Global;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
+use crate::genesis_file;
 use crate::key_store::KeyStore;
 use crate::names::Names;
 use crate::network::Network;
@@ -19,6 +20,12 @@ use crate::testnet::folder::Folder;
 
 /// How long a node of the local testnet may take to answer before the next one is asked.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a node may be behind what another one showed when the user says nothing: a block
+/// reaches all nodes within moments.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a node that the user named is tried, and the pause between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What commands share.
 #[derive(Debug)]
@@ -30,7 +37,7 @@ pub(crate) struct Context {
 }
 
 /// A node that answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     /// The way to it.
     pub(crate) rpc: Rpc,
@@ -51,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) global: Global,
     /// How to talk to the user.
     pub(crate) output: Output,
+    /// How long to wait for a node that is behind.
+    pub(crate) patience: Duration,
 }
 
 impl Context {
@@ -59,26 +68,75 @@ impl Context {
     /// # Errors
     /// [`Exit::Unreachable`] if there is none.
     pub(crate) fn connect(&self) -> Outcome<Node> {
-        if let Some(url) = &self.global.node {
-            let rpc = Rpc::new(url, None)?;
-            let status = rpc.status()?;
-            let name = rpc.url().to_owned();
-            return Ok(Node {
-                rpc,
-                name,
-                status,
-                folder: None,
-                settings: self.settings(),
-            });
+        if let Some(urls) = &self.global.node {
+            return self.connect_named(urls);
         }
         let folder = Folder::named(&self.global.testnet)?;
         self.connect_testnet(folder)
+    }
+
+    /// Finds the first of some nodes that answers. Where somebody is there and does not answer as a
+    /// node does, it may be the way: it is tried again.
+    fn connect_named(&self, urls: &str) -> Outcome<Node> {
+        let mut last = CliError::usage("--node names no node");
+        for _ in 0..TRIES {
+            for url in urls.split(',') {
+                let rpc = Rpc::new(url, None)?;
+                let name = rpc.url().to_owned();
+                match self.reach(rpc, name) {
+                    Err(error) if error.may_pass() => last = error,
+                    found => return found,
+                }
+            }
+            if !last.may_be_heard() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(last)
+    }
+
+    /// Asks a node how it is.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub(crate) fn reach(&self, rpc: Rpc, name: String) -> Outcome<Node> {
+        let status = rpc.status()?;
+        Ok(Node {
+            rpc,
+            name,
+            status,
+            folder: None,
+            settings: self.settings(),
+        })
+    }
+
+    /// Lists the other nodes that this machine knows of the network of `node`: those that the user
+    /// named, and those of the local testnet if it is that network. Each is a URL and a name.
+    ///
+    /// # Errors
+    /// If the folder of the testnet is damaged.
+    pub(crate) fn others(&self, node: &Node) -> Outcome<Vec<(String, String)>> {
+        let mut known = Vec::new();
+        for url in self.global.node.iter().flat_map(|urls| urls.split(',')) {
+            let url = Rpc::new(url, None)?.url().to_owned();
+            known.push((url.clone(), url));
+        }
+        let folder = self.testnet()?;
+        let is_here = folder.genesis().exists()
+            && genesis_file::read(&folder.genesis())?.hash().to_string() == node.status.genesis;
+        if let Some(plan) = folder.plan()?.filter(|_| is_here) {
+            known.extend(plan.nodes().map(|(number, name)| (plan.url(number), name)));
+        }
+        known.retain(|(url, _)| url != node.rpc.url());
+        Ok(known)
     }
 
     fn settings(&self) -> Settings {
         Settings {
             global: self.global.clone(),
             output: self.output,
+            patience: self.global.timeout.unwrap_or(PATIENCE),
         }
     }
 
@@ -101,15 +159,12 @@ impl Context {
         };
         for (number, name) in plan.nodes() {
             let rpc = Rpc::new(&plan.url(number), Some(LOCAL_TIMEOUT))?;
-            match rpc.status() {
-                Ok(status) => {
-                    let rpc = Rpc::new(&plan.url(number), None)?;
+            match self.reach(rpc, name.clone()) {
+                Ok(found) => {
                     return Ok(Node {
-                        rpc,
-                        name,
-                        status,
+                        rpc: Rpc::new(&plan.url(number), None)?,
                         folder: Some(folder),
-                        settings: self.settings(),
+                        ..found
                     });
                 }
                 Err(error) if self.global.verbose > 0 => {

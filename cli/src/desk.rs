@@ -1,18 +1,23 @@
-//! Where transactions are made: nonce, fee and signatures for what the user wants.
+//! Where transactions are made: fee, nonce and signatures for what the user wants.
 //!
 //! Whatever decides a fee or a signature is asked for with its proof: whether a receiver or a
-//! record is new, which nonce is due, whose authority an account has.
+//! record is new, whose authority an account has. The nonce is asked for last, when it is the
+//! sender's turn on this machine, and nobody else's until a node has what was signed with it.
 
-use std::collections::BTreeSet;
+mod around;
+mod queries;
+mod signing;
 
-use serde_json::json;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc::Receiver;
+
 use starling_ledger::address::AccountId;
-use starling_ledger::genesis::{Genesis, Parameters};
-use starling_ledger::hash::Hash;
-use starling_ledger::keys::PublicKey;
-use starling_ledger::transaction::Action;
+use starling_ledger::genesis::Genesis;
+use starling_ledger::light::Past;
+use starling_ledger::transaction::{Action, TransactionId};
+use starling_ledger::vote::Height;
 
-use crate::command::account::{Holding, ask, check};
+use crate::command::account::{Holding, known};
 use crate::context::{Context, Node};
 use crate::draft::{Draft, Signed, check_memo};
 use crate::error::{CliError, ExitContext as _, Outcome};
@@ -20,12 +25,17 @@ use crate::exit::Exit;
 use crate::journal::{Intent, Journal, Meaning};
 use crate::names::Names;
 use crate::network::Network;
+use crate::order::{Order, Plan};
+use crate::rpc::events::Event;
 use crate::rpc::reply;
+use crate::sender_turn::SenderTurn;
 use crate::signers::{self, Said};
 use crate::terms::Terms;
-use crate::testnet::birth::now_ms;
-use crate::verify::{Verifier, until_caught_up};
-use crate::{duration, folders, rpc};
+use crate::{folders, rpc};
+
+pub(crate) use queries::{consensus_key, current_authority, past, record, rules, stake};
+
+use queries::past_of;
 
 /// A node, its network, and what the user said about the transaction.
 pub(crate) struct Desk<'args> {
@@ -33,38 +43,29 @@ pub(crate) struct Desk<'args> {
     pub(crate) context: &'args Context,
     /// What the user said.
     pub(crate) terms: &'args Terms,
-    /// The node.
+    /// The node that is asked.
     pub(crate) node: Node,
     /// Its network.
     pub(crate) network: Network,
     /// Names usable on it.
     pub(crate) names: Names,
-}
-
-/// What one transaction is to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Its actions.
-    pub(crate) actions: Vec<Action>,
-    /// Its memo.
-    pub(crate) memo: String,
-}
-
-/// A transaction that is ready to leave.
-#[derive(Clone, Debug)]
-pub(crate) struct Order {
-    /// What it says.
-    pub(crate) draft: Draft,
-    /// Its id and bytes.
-    pub(crate) signed: Signed,
-    /// Whether it was signed before, under the same `--id`.
-    pub(crate) is_repeat: bool,
+    /// Other nodes of the network that this machine knows: URL and name.
+    others: VecDeque<(String, String)>,
+    /// The node's events, as long as somebody listens and it tells them.
+    events: Option<Receiver<Event>>,
+    is_listening: bool,
+    /// The entry of `--id`, and what it has to mean.
+    journal: Option<(Journal, Intent)>,
+    /// The sender's turn, while it is held.
+    turn: Option<SenderTurn>,
+    /// The block as of which the sender was verified.
+    seen: Height,
 }
 
 /// The sender, and who signs for it.
 struct Author {
     held: Holding,
-    /// A transaction of it that does nothing, with the nonce that is due.
+    /// A transaction of it that does nothing.
     draft: Draft,
 }
 
@@ -78,75 +79,96 @@ impl<'args> Desk<'args> {
         let node = context.connect()?;
         let network = context.network(&node, terms.genesis.as_deref())?;
         let names = context.names(&network)?;
+        let others = context.others(&node)?.into();
         Ok(Self {
             context,
             terms,
             node,
             network,
             names,
+            others,
+            events: None,
+            is_listening: false,
+            journal: None,
+            turn: None,
+            seen: 0,
         })
     }
 
-    /// Makes and signs one transaction of `from` with these actions and the user's memo.
+    /// Plans one transaction of `from` with these actions and the user's memo, or finds what was
+    /// signed before under the same `--id`.
     ///
     /// # Errors
     /// [`Exit::Key`] if nobody here can sign, [`Exit::Rejected`] for what the ledger refuses for
     /// sure, and those of the calls.
-    pub(crate) fn order(&self, from: &str, actions: Vec<Action>) -> Outcome<Order> {
+    pub(crate) fn order(&mut self, from: &str, actions: Vec<Action>) -> Outcome<Order> {
         let memo = self.terms.memo.clone();
         let orders = self.orders(from, vec![Plan { actions, memo }])?;
         let one = orders.into_iter().next();
         one.ok_or_else(|| CliError::new(Exit::Failure, "there is nothing to send"))
     }
 
-    /// Makes and signs transactions of `from` with consecutive nonces; all of them, or none.
+    /// Plans transactions of `from`; all of them, or none. Under an `--id`, those that were signed
+    /// before stay what they are, unless they are proven never to become final.
     ///
     /// # Errors
     /// Those of [`Desk::order`].
-    pub(crate) fn orders(&self, from: &str, plans: Vec<Plan>) -> Outcome<Vec<Order>> {
+    pub(crate) fn orders(&mut self, from: &str, plans: Vec<Plan>) -> Outcome<Vec<Order>> {
         let sender = self.sender(from)?;
-        let intent = self.intent(&sender, &plans);
-        let journal = self.terms.id.as_ref();
-        let journal = journal
-            .map(|text| Journal::open(&self.context.global, text))
-            .transpose()?;
-        if let Some(journal) = &journal
-            && let Some(signed) = journal.find(&intent)?
-        {
-            return signed.into_iter().map(repeated).collect();
+        let before = self.signed_before(&sender, &plans)?;
+        let mut orders: Vec<Option<Order>> = plans.iter().map(|_| None).collect();
+        let mut renewed: Vec<Option<TransactionId>> = vec![None; plans.len()];
+        for (place, signed) in before.into_iter().enumerate() {
+            if self.is_dead(&signed)? {
+                renewed[place] = Some(signed.id);
+            } else {
+                orders[place] = Some(Order::repeated(signed, place)?);
+            }
         }
-        let author = self.author(from, &sender)?;
-        let keys = signers::keys(&self.names, &author.draft.authority, self.said(from))?;
-        let drafts = self.drafts(&author, plans)?;
-        let sign = |draft: Draft| {
-            let signed = draft.sign(&self.network.genesis_hash, &keys)?;
-            let is_repeat = false;
-            Ok(Order {
-                draft,
-                signed,
-                is_repeat,
-            })
-        };
-        let orders: Vec<_> = drafts.into_iter().map(sign).collect::<Outcome<_>>()?;
-        if orders.len() > 1 {
-            affordable(&author.held, &orders, self)?;
+        if orders.iter().any(Option::is_none) {
+            let author = self.persistently(|desk| desk.author(from, &sender))?;
+            self.seen = author.held.height;
+            let keys = signers::keys(&self.names, &author.draft.authority, self.said(from))?;
+            let is_open = |order: &Option<Order>| order.is_none();
+            let open = orders.iter().map(is_open).collect::<Vec<_>>();
+            let wanted = plans.into_iter().zip(open).filter(|(_, is_open)| *is_open);
+            let wanted: Vec<_> = wanted.map(|(plan, _)| plan).collect();
+            let drafts = self.persistently(|desk| desk.drafts(&author, wanted.clone()))?;
+            if drafts.len() > 1 {
+                affordable(&author.held, &drafts, self)?;
+            }
+            let mut drafts = drafts.into_iter();
+            for (place, order) in orders.iter_mut().enumerate() {
+                if order.is_none()
+                    && let Some(draft) = drafts.next()
+                {
+                    let mut fresh = Order::new(draft, keys.clone(), place);
+                    fresh.renews = renewed[place];
+                    *order = Some(fresh);
+                }
+            }
         }
-        if let Some(journal) = &journal {
-            let signed = orders.iter().map(|order| order.signed.clone());
-            journal.store(&intent, &signed.collect::<Vec<_>>())?;
-        }
-        Ok(orders)
+        Ok(orders.into_iter().flatten().collect())
     }
 
     /// Makes a transaction of `from` that others sign.
     ///
     /// # Errors
     /// Those of [`Desk::order`], but for missing keys.
-    pub(crate) fn draft(&self, from: &str, plan: Plan) -> Outcome<Draft> {
-        let author = self.author(from, &self.names.account(from)?)?;
-        let drafts = self.drafts(&author, vec![plan])?;
+    pub(crate) fn draft(&mut self, from: &str, plan: Plan) -> Outcome<Draft> {
+        let sender = self.names.account(from)?;
+        let author = self.persistently(|desk| desk.author(from, &sender))?;
+        let drafts = self.persistently(|desk| desk.drafts(&author, vec![plan.clone()]))?;
+        self.seen = author.held.height;
+        let nonce = self.due(&sender)?;
         let one = drafts.into_iter().next();
-        one.ok_or_else(|| CliError::new(Exit::Failure, "there is nothing to build"))
+        let one = one.ok_or_else(|| CliError::new(Exit::Failure, "there is nothing to build"))?;
+        let expires_at_ms = self.expiry();
+        Ok(Draft {
+            nonce,
+            expires_at_ms,
+            ..one
+        })
     }
 
     /// Returns the network's genesis: the one here, or the one the node shows for its hash.
@@ -158,16 +180,6 @@ impl<'args> Desk<'args> {
             Some(genesis) => Ok(genesis.clone()),
             None => rpc::genesis(&self.node.rpc, &self.network.genesis_hash),
         }
-    }
-
-    /// Says whether the node has this transaction, in a block or waiting.
-    ///
-    /// # Errors
-    /// Those of the call.
-    pub(crate) fn knows(&self, order: &Order) -> Outcome<bool> {
-        let id = json!({"id": order.signed.id.to_string()});
-        let told: reply::Transaction = self.node.rpc.typed("transaction", &id)?;
-        Ok(told.status != "unknown")
     }
 
     /// Returns the account that the user acts for.
@@ -184,20 +196,60 @@ impl<'args> Desk<'args> {
         })
     }
 
-    /// Finds out who signs for `sender`, and which nonce is due.
+    /// Finds what was signed before under the same `--id`, and waits for the turn of that name.
+    fn signed_before(&mut self, sender: &AccountId, plans: &[Plan]) -> Outcome<Vec<Signed>> {
+        let Some(text) = &self.terms.id else {
+            return Ok(Vec::new());
+        };
+        let intent = self.intent(sender, plans);
+        let patience = self.patience_for_turn();
+        let genesis = &self.network.genesis_hash;
+        let journal = Journal::open(&self.context.global, genesis, text, patience)?;
+        let found = journal.find(&intent)?;
+        self.journal = Some((journal, intent));
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Says whether there is proof that what was signed before never becomes final. A node's word
+    /// is none.
+    fn is_dead(&mut self, signed: &Signed) -> Outcome<bool> {
+        let call = serde_json::json!({"id": signed.id.to_string()});
+        let past = self.persistently(|desk| {
+            let told: reply::Transaction = desk.node.rpc.typed("transaction", &call)?;
+            match told.status.as_str() {
+                "unknown" if desk.network.genesis.is_some() => {
+                    past_of(&desk.node, &desk.network, signed)
+                }
+                _ => Ok(None),
+            }
+        })?;
+        let (is_dead, why) = match past {
+            Some(Past::Expired { .. }) => (true, "expired"),
+            Some(Past::Replaced { .. }) => (true, "was replaced by another with its nonce"),
+            _ => (false, ""),
+        };
+        if let (true, Some(text)) = (is_dead, &self.terms.id) {
+            self.context.output.note(&format!(
+                "--id {text}: transaction {} {why}, which is proven: it was never paid, and is \
+                 signed anew",
+                signed.id
+            ));
+        }
+        Ok(is_dead)
+    }
+
+    /// Finds out who signs for `sender`.
     fn author(&self, from: &str, sender: &AccountId) -> Outcome<Author> {
-        let told = ask(&self.node, &self.network, sender)?;
-        let held = check(&self.node, &self.network, sender, &told)?;
+        let (told, held) = known(&self.node, &self.network, sender)?;
         let current = current_authority(sender, &told)?;
         let said = self.said(from);
         let authority = signers::authority(&self.names, said, (sender, &current))?;
-        let now = now_ms().max(self.node.status.head_time_ms);
         let draft = Draft {
             sender: *sender,
             authority,
-            nonce: told.next_nonce,
+            nonce: 0,
             fee: 0,
-            expires_at_ms: now.saturating_add(duration::as_ms(self.terms.expires)),
+            expires_at_ms: 0,
             memo: String::new(),
             actions: Vec::new(),
         };
@@ -212,17 +264,15 @@ impl<'args> Desk<'args> {
         }
     }
 
-    /// Decides nonces and fees.
+    /// Decides fees.
     fn drafts(&self, author: &Author, plans: Vec<Plan>) -> Outcome<Vec<Draft>> {
         let fee = self.terms.fee.as_ref();
         let fee = fee.map(|fee| self.network.unit.parse(fee).exit(Exit::Usage));
         let fee = fee.transpose()?;
         let rules = rules(&self.node, &self.network)?;
         let mut seen = BTreeSet::new();
-        let numbered = (author.draft.nonce..).zip(plans);
-        let draft = |(nonce, plan): (u64, Plan)| {
+        let draft = |plan: Plan| {
             let mut draft = Draft {
-                nonce,
                 memo: plan.memo,
                 actions: plan.actions,
                 ..author.draft.clone()
@@ -235,7 +285,7 @@ impl<'args> Desk<'args> {
             }
             Ok(draft)
         };
-        numbered.map(draft).collect()
+        plans.into_iter().map(draft).collect()
     }
 
     /// Asks for a stake, and verifies the answer where the genesis is known.
@@ -244,6 +294,14 @@ impl<'args> Desk<'args> {
     /// Those of the call, and [`Exit::Verification`].
     pub(crate) fn stake(&self, account: &AccountId) -> Outcome<reply::Stake> {
         stake(&self.node, &self.network, account)
+    }
+
+    /// Asks what became of what was signed here; `None` if the node cannot tell.
+    ///
+    /// # Errors
+    /// Those of the call that another node may answer, and [`Exit::Verification`].
+    pub(crate) fn past_of(&self, signed: &Signed) -> Outcome<Option<Past>> {
+        past_of(&self.node, &self.network, signed)
     }
 
     fn intent(&self, sender: &AccountId, plans: &[Plan]) -> Intent {
@@ -256,105 +314,9 @@ impl<'args> Desk<'args> {
     }
 }
 
-/// Asks for a record, and verifies the answer where the genesis is known.
-///
-/// # Errors
-/// Those of the call, and [`Exit::Verification`].
-pub(crate) fn record(
-    node: &Node,
-    network: &Network,
-    (sender, digest): (&AccountId, &Hash),
-) -> Outcome<reply::Record> {
-    let address = sender.to_address(network.kind);
-    let parameters = json!({"address": address, "digest": digest.to_string()});
-    until_caught_up(|| {
-        let told: reply::Record = node.rpc.typed("record", &parameters)?;
-        if let Some(genesis) = &network.genesis {
-            Verifier::new(node, genesis)?.record(sender, digest, &told)?;
-        }
-        Ok(told)
-    })
-}
-
-/// Asks for a stake, and verifies the answer where the genesis is known.
-///
-/// # Errors
-/// Those of the call, and [`Exit::Verification`].
-pub(crate) fn stake(node: &Node, network: &Network, account: &AccountId) -> Outcome<reply::Stake> {
-    let address = account.to_address(network.kind);
-    until_caught_up(|| {
-        let told: reply::Stake = node.rpc.typed("stake", &json!({"address": address}))?;
-        if let Some(genesis) = &network.genesis {
-            Verifier::new(node, genesis)?.stake(account, &told)?;
-        }
-        Ok(told)
-    })
-}
-
-/// Asks whose a consensus key is, and verifies the answer where the genesis is known.
-///
-/// # Errors
-/// Those of the call, and [`Exit::Verification`].
-pub(crate) fn consensus_key(
-    node: &Node,
-    network: &Network,
-    key: &PublicKey,
-) -> Outcome<reply::ConsensusKey> {
-    let parameters = json!({"key": key.to_string()});
-    until_caught_up(|| {
-        let told: reply::ConsensusKey = node.rpc.typed("consensus_key", &parameters)?;
-        if let Some(genesis) = &network.genesis {
-            Verifier::new(node, genesis)?.consensus_key(key, &told)?;
-        }
-        Ok(told)
-    })
-}
-
-/// Returns the hash of an account's authority; of one that the ledger does not know, its own id.
-///
-/// # Errors
-/// [`Exit::Failure`] if the node tells something else.
-pub(crate) fn current_authority(account: &AccountId, told: &reply::Account) -> Outcome<Hash> {
-    match &told.authority {
-        None => Ok(Hash(account.0)),
-        Some(text) => text.parse().map_err(|_| {
-            let message = "the node's answer to `account` is not understood: authority";
-            CliError::new(Exit::Failure, message).code("protocol")
-        }),
-    }
-}
-
-/// Returns the network's rules: of the genesis here, or of the one the node shows for its hash.
-pub(crate) fn rules(node: &Node, network: &Network) -> Outcome<Parameters> {
-    match &network.genesis {
-        Some(genesis) => Ok(genesis.parameters),
-        None => Ok(rpc::genesis(&node.rpc, &network.genesis_hash)?.parameters),
-    }
-}
-
-/// Finds what was signed before.
-fn repeated(signed: Signed) -> Outcome<Order> {
-    let transaction = signed.raw.decode().exit(Exit::Corrupt)?;
-    let draft = Draft {
-        sender: transaction.sender(),
-        authority: transaction.authority,
-        nonce: transaction.body.nonce,
-        fee: transaction.body.fee,
-        expires_at_ms: transaction.body.expires_at_ms,
-        memo: transaction.body.memo,
-        actions: transaction.body.actions,
-    };
-    let is_repeat = true;
-    Ok(Order {
-        draft,
-        signed,
-        is_repeat,
-    })
-}
-
 /// Checks that the sender holds what several transactions take together: either all go, or none.
-fn affordable(held: &Holding, orders: &[Order], desk: &Desk<'_>) -> Outcome {
-    let needed: u128 = orders.iter().map(|order| spent(&order.draft)).sum();
+fn affordable(held: &Holding, drafts: &[Draft], desk: &Desk<'_>) -> Outcome {
+    let needed: u128 = drafts.iter().map(spent).sum();
     if needed <= u128::from(held.balance) {
         return Ok(());
     }

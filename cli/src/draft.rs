@@ -79,13 +79,16 @@ impl Draft {
         self.body().id(genesis, &self.sender)
     }
 
-    /// Signs with `keys`, of which the authority takes as many as it asks for.
+    /// Signs with `keys`, of which the authority takes as many as it asks for. No two that are
+    /// signed so have the same bytes, even where they have the same id.
     ///
     /// # Errors
     /// [`Exit::Key`] if they are too few, or not of this authority.
     pub(crate) fn sign(&self, genesis: &Hash, keys: &[SecretKey]) -> Outcome<Signed> {
         let id = self.id(genesis);
-        let sign = |key: &SecretKey| (key.public_key(), key.sign(&id.0.0));
+        let mut noise = [0; 32];
+        getrandom::fill(&mut noise).exit(Exit::Failure)?;
+        let sign = |key: &SecretKey| (key.public_key(), key.sign_apart(&id.0.0, &noise));
         self.signed(genesis, &keys.iter().map(sign).collect())
     }
 

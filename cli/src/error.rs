@@ -18,7 +18,19 @@ pub(crate) struct CliError {
     pub(crate) message: String,
     /// What to do next: a command or a sentence.
     pub(crate) next: Option<String>,
+    /// The transaction it is about.
+    pub(crate) id: Option<String>,
 }
+
+/// The code of a call that may have been heard, and was not answered.
+pub(crate) const NO_ANSWER: &str = "no_answer";
+/// The code of an answer that no node would give.
+pub(crate) const PROTOCOL: &str = "protocol";
+/// The code of an answer that is older than what this machine has seen.
+pub(crate) const BEHIND: &str = "behind";
+
+/// Codes of failures that another moment or another node may cure.
+const PASSING: [&str; 5] = [NO_ANSWER, PROTOCOL, BEHIND, "unavailable", "internal"];
 
 /// What commands return.
 pub(crate) type Outcome<T = ()> = Result<T, CliError>;
@@ -31,7 +43,25 @@ impl CliError {
             code: exit.word().to_owned(),
             message: message.into(),
             next: None,
+            id: None,
         }
+    }
+
+    /// Names the transaction it is about, unless that is done.
+    pub(crate) fn of(mut self, id: impl Display) -> Self {
+        self.id.get_or_insert_with(|| id.to_string());
+        self
+    }
+
+    /// Says whether another moment or another node may bring an answer: so far there is none.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.exit == Exit::Unreachable || PASSING.contains(&self.code.as_str())
+    }
+
+    /// Says whether what was asked may have been heard: there was a connection, and what came back
+    /// is no answer to it.
+    pub(crate) fn may_be_heard(&self) -> bool {
+        self.may_pass() && (self.exit != Exit::Unreachable || self.code == NO_ANSWER)
     }
 
     /// Adds what to do next.

@@ -3,7 +3,8 @@
 //! | what | where |
 //! |---|---|
 //! | keys | `$XDG_DATA_HOME/starling/keys` or `--data-dir`/keys |
-//! | journal of `send --id` | `$XDG_DATA_HOME/starling/journal` or `--data-dir`/journal |
+//! | journal of `--id`, by network | `$XDG_DATA_HOME/starling/journal` or `--data-dir`/journal |
+//! | turns of senders | `$XDG_DATA_HOME/starling/senders` or `--data-dir`/senders |
 //! | last verified blocks | `$XDG_DATA_HOME/starling/verified` or `--data-dir`/verified |
 //! | testnets | `$XDG_STATE_HOME/starling/testnets/NAME` |
 

@@ -11,7 +11,7 @@ use starling_ledger::keys::PublicKey;
 use starling_ledger::staking::RELEASES_MAX;
 use starling_ledger::transaction::{Action, Amount};
 
-use crate::command::account::{ask, check};
+use crate::command::account::known;
 use crate::desk::{Desk, consensus_key, record, rules};
 use crate::draft::Draft;
 use crate::error::{CliError, Outcome};
@@ -28,8 +28,7 @@ impl Desk<'_> {
         for action in &draft.actions {
             count += match action {
                 Action::Transfer { to, .. } if seen.insert(to.0.to_vec()) => {
-                    let told = ask(&self.node, &self.network, to)?;
-                    check(&self.node, &self.network, to, &told)?;
+                    let (told, _) = known(&self.node, &self.network, to)?;
                     u64::from(!told.exists)
                 }
                 Action::Record { digest, .. } => {

@@ -1,6 +1,7 @@
 //! Ctrl-C and the other ways to ask a process to end.
 
 use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::runtime::Builder;
@@ -39,14 +40,32 @@ pub(crate) fn on_request(mut action: impl FnMut() + Send + 'static) -> Outcome {
     Ok(())
 }
 
-/// Ends the process at Ctrl-C, with a sentence on what that means.
-///
-/// # Errors
-/// If the system refuses.
-pub(crate) fn explain(output: Output, message: String, next: String) -> Outcome {
-    on_request(move || {
-        let error = CliError::new(Exit::Interrupted, message.clone()).next(next.clone());
-        output.error(&error);
-        process::exit(i32::from(Exit::Interrupted.number()));
-    })
+/// What Ctrl-C means at the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Farewell(Arc<Mutex<CliError>>);
+
+impl Farewell {
+    /// Ends the process at Ctrl-C, with a sentence on what that means.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn begin(output: Output, words: CliError) -> Outcome<Self> {
+        let farewell = Self(Arc::new(Mutex::new(words)));
+        let told = farewell.clone();
+        on_request(move || {
+            output.error(&told.0.lock().unwrap_or_else(PoisonError::into_inner));
+            process::exit(i32::from(Exit::Interrupted.number()));
+        })?;
+        Ok(farewell)
+    }
+
+    /// Says what it means from now on.
+    pub(crate) fn change(&self, words: CliError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+}
+
+/// Makes the error that Ctrl-C ends with.
+pub(crate) fn interrupted(message: &str) -> CliError {
+    CliError::new(Exit::Interrupted, format!("interrupted; {message}"))
 }

@@ -1,10 +1,16 @@
 //! The journal of `--id TEXT`: signed bytes, so that a repeat sends the same transactions.
 //!
 //! An entry is written before the first byte leaves. Whoever repeats a command after a crash or a
-//! timeout then cannot pay twice: the ledger executes one transaction at most once.
+//! timeout then cannot pay twice: the ledger executes one transaction at most once. What is signed
+//! anew under a name takes the place of what is proven never to become final.
+//!
+//! Entries lie in a folder of their network, named after its genesis, so that a name of one network
+//! is none of another. Commands that use one name at once take turns: whoever comes second finds
+//! what the first has signed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use starling_ledger::codec::encode;
@@ -17,6 +23,7 @@ use crate::error::{CliError, ExitContext as _, FileContext as _, Outcome};
 use crate::exit::Exit;
 use crate::folders;
 use crate::key_file::hex;
+use crate::turn::Turn;
 use crate::verify::unhex;
 
 /// The version of the format.
@@ -29,6 +36,8 @@ const TEXT_BYTES_MAX: usize = 64;
 pub(crate) struct Journal {
     path: PathBuf,
     text: String,
+    patience: Duration,
+    turn: Option<Turn>,
 }
 
 /// What was meant: a repeat has to mean the same.
@@ -72,22 +81,68 @@ impl Meaning {
 }
 
 impl Journal {
-    /// Names the entry for `text`.
+    /// Names the entry for `text` on the network of `genesis`, and waits for its turn.
     ///
     /// # Errors
-    /// A usage error if the text is empty or too long.
-    pub(crate) fn open(global: &Global, text: &str) -> Outcome<Self> {
+    /// A usage error if the text is empty or too long; [`Exit::Locked`] if the turn does not come
+    /// within `patience`.
+    pub(crate) fn open(
+        global: &Global,
+        genesis: &Hash,
+        text: &str,
+        patience: Duration,
+    ) -> Outcome<Self> {
         if text.is_empty() || text.len() > TEXT_BYTES_MAX {
             return Err(CliError::usage(format!(
                 "--id takes 1 to {TEXT_BYTES_MAX} bytes of text"
             )));
         }
-        let folder = folders::data(global)?.join("journal");
-        folders::create_private(&folder)?;
-        Ok(Self {
-            path: folder.join(hex(text.as_bytes())).with_extension("toml"),
+        let all = folders::data(global)?.join("journal");
+        let name = hex(text.as_bytes());
+        let mut journal = Self {
+            path: all
+                .join(genesis.to_string())
+                .join(&name)
+                .with_extension("toml"),
             text: text.to_owned(),
-        })
+            patience,
+            turn: None,
+        };
+        journal.lock()?;
+        journal.take_over(&all.join(&name).with_extension("toml"), genesis)?;
+        Ok(journal)
+    }
+
+    /// Waits for the turn of this name, unless it is held.
+    ///
+    /// # Errors
+    /// [`Exit::Locked`] if it does not come in time.
+    pub(crate) fn lock(&mut self) -> Outcome {
+        if self.turn.is_none() {
+            let path = self.path.with_extension("lock");
+            self.turn = Some(Turn::wait(&path, self.patience).map_err(|error| CliError {
+                message: format!("another command uses --id {}: {}", self.text, error.message),
+                ..error
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Ends the turn.
+    pub(crate) fn unlock(&mut self) {
+        self.turn = None;
+    }
+
+    /// Moves an entry from where earlier releases kept those of all networks.
+    fn take_over(&self, earlier: &Path, genesis: &Hash) -> Outcome {
+        if self.path.exists() || !earlier.exists() {
+            return Ok(());
+        }
+        let entry = read(earlier)?;
+        if entry.intent.genesis != genesis.to_string() {
+            return Ok(());
+        }
+        fs::rename(earlier, &self.path).on("move", earlier)
     }
 
     /// Returns what was signed under this text before, if it meant the same.
@@ -98,19 +153,12 @@ impl Journal {
         if !self.path.exists() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&self.path).on("read", &self.path)?;
-        let damaged = || {
-            let message = format!("the journal entry {} is damaged", self.path.display());
-            CliError::new(Exit::Corrupt, message)
-        };
-        let entry: Entry = toml::from_str(&text).map_err(|_| damaged())?;
-        if entry.version != VERSION || entry.signed.len() != entry.intent.transactions.len() {
-            return Err(damaged());
-        }
+        let entry = read(&self.path)?;
         if entry.intent != *intent {
             let message = format!("--id {} was used for something else", self.text);
             return Err(CliError::usage(message).next("choose another text for this"));
         }
+        let damaged = || damaged(&self.path);
         let genesis: Hash = intent.genesis.parse().exit(Exit::Corrupt)?;
         let signed = entry.signed.iter().map(|text| {
             let raw = RawTransaction(unhex("transaction", text).map_err(|_| damaged())?.into());
@@ -136,12 +184,29 @@ impl Journal {
     }
 }
 
+/// Reads an entry, of whatever network.
+fn read(path: &Path) -> Outcome<Entry> {
+    let text = fs::read_to_string(path).on("read", path)?;
+    let entry: Option<Entry> = toml::from_str(&text).ok();
+    entry
+        .filter(|entry| entry.version == VERSION)
+        .filter(|entry| entry.signed.len() == entry.intent.transactions.len())
+        .ok_or_else(|| damaged(path))
+}
+
+fn damaged(path: &Path) -> CliError {
+    let message = format!("the journal entry {} is damaged", path.display());
+    CliError::new(Exit::Corrupt, message)
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
     use starling_ledger::genesis::local_account;
     use starling_ledger::keys::{SecretKey, Signer as _};
 
     use super::*;
+    use crate::args::Cli;
     use crate::draft::Draft;
 
     fn payment(amount: u64) -> Draft {
@@ -158,13 +223,69 @@ mod tests {
         }
     }
 
+    fn journal(folder: &Path, genesis: Hash, text: &str) -> Outcome<Journal> {
+        let line = [
+            "starling",
+            "--data-dir",
+            &folder.to_string_lossy(),
+            "status",
+        ];
+        let global = Cli::try_parse_from(line).unwrap().global;
+        Journal::open(&global, &genesis, text, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_name_of_one_network_is_none_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = intent(&[payment(5)]);
+        let key = SecretKey::local("alice");
+        let signed = [payment(5).sign_alone(&Hash([3; 32]), &key)];
+        let here = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
+        here.store(&wanted, &signed).unwrap();
+        let there = journal(folder.path(), Hash([4; 32]), "rent").unwrap();
+        let other = Intent {
+            genesis: Hash([4; 32]).to_string(),
+            ..wanted.clone()
+        };
+        assert!(there.find(&other).unwrap().is_none());
+        assert!(here.find(&wanted).unwrap().is_some());
+    }
+
+    #[test]
+    fn whoever_uses_a_name_at_once_waits_for_its_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
+        let refused = journal(folder.path(), Hash([3; 32]), "rent").unwrap_err();
+        assert_eq!(refused.exit, Exit::Locked);
+        journal(folder.path(), Hash([3; 32]), "wages").unwrap();
+        first.unlock();
+        journal(folder.path(), Hash([3; 32]), "rent").unwrap();
+    }
+
+    #[test]
+    fn an_entry_of_an_earlier_release_is_taken_over_by_its_network_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = intent(&[payment(5)]);
+        let key = SecretKey::local("alice");
+        let signed = [payment(5).sign_alone(&Hash([3; 32]), &key)];
+        let written = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
+        written.store(&wanted, &signed).unwrap();
+        let name = format!("journal/{}.toml", hex(b"rent"));
+        let earlier = folder.path().join(name);
+        fs::rename(&written.path, &earlier).unwrap();
+        drop(written);
+        journal(folder.path(), Hash([4; 32]), "rent").unwrap();
+        assert!(earlier.exists());
+        let here = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
+        assert!(!earlier.exists());
+        let found = here.find(&wanted).unwrap().unwrap();
+        assert_eq!(found[0].id, signed[0].id);
+    }
+
     #[test]
     fn repeat_finds_the_same_bytes_and_refuses_another_meaning() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal {
-            path: folder.path().join("entry"),
-            text: "rent".to_owned(),
-        };
+        let journal = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
         let payments = [payment(5), payment(6)];
         let wanted = intent(&payments);
         assert!(journal.find(&wanted).unwrap().is_none());
@@ -185,10 +306,7 @@ mod tests {
     #[test]
     fn torn_entry_is_damage_and_nothing_is_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal {
-            path: folder.path().join("entry"),
-            text: "rent".to_owned(),
-        };
+        let journal = journal(folder.path(), Hash([3; 32]), "rent").unwrap();
         let wanted = intent(&[payment(5)]);
         journal.store(&wanted, &[]).unwrap();
         assert_eq!(journal.find(&wanted).unwrap_err().exit, Exit::Corrupt);

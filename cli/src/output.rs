@@ -1,7 +1,8 @@
 //! What the user sees: the result on stdout, all else on stderr.
 //!
 //! With `--json` stdout holds exactly one envelope, for errors too:
-//! `{"v":1,"ok":true,"data":…}` or `{"v":1,"ok":false,"error":{"code":…,"exit":…,"message":…}}`.
+//! `{"v":1,"ok":true,"data":…}` or `{"v":1,"ok":false,"error":{"code":…,"exit":…,"message":…}}`; an
+//! error about a transaction has its `id`.
 //!
 //! # Invariants
 //! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in
@@ -133,6 +134,9 @@ impl Output {
             });
             if let Some(next) = &error.next {
                 body["next"] = json!(next);
+            }
+            if let Some(id) = &error.id {
+                body["id"] = json!(id);
             }
             print(&json!({"v": ENVELOPE_VERSION, "ok": false, "error": body}).to_string());
             return;

@@ -6,6 +6,7 @@
 pub(crate) mod events;
 pub(crate) mod reply;
 
+use std::io;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use starling_ledger::codec::decode;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::hash::Hash;
 
-use crate::error::{CliError, ExitContext as _, Outcome};
+use crate::error::{CliError, ExitContext as _, NO_ANSWER, Outcome, PROTOCOL};
 use crate::exit::Exit;
 use crate::verify::unhex;
 
@@ -94,7 +95,8 @@ impl Rpc {
     /// Calls `method` and returns its result.
     ///
     /// # Errors
-    /// [`Exit::Unreachable`] if nobody answers, [`Exit::Rejected`] if the node refuses a
+    /// [`Exit::Unreachable`] if nobody answers, with [`NO_ANSWER`] if the call may have been heard;
+    /// [`Exit::Rejected`] if the node refuses a
     /// transaction, and [`Exit::Failure`] for other errors.
     pub(crate) fn call(&self, method: &str, parameters: &Value) -> Outcome<Value> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
@@ -119,7 +121,7 @@ impl Rpc {
                     "{} does not answer like a node of Starling (HTTP {status}): {error}",
                     self.url
                 );
-                Err(CliError::new(Exit::Failure, message).code("protocol"))
+                Err(CliError::new(Exit::Failure, message).code(PROTOCOL))
             }
             Err(error) => Err(self.unreachable(&error)),
         }
@@ -152,11 +154,29 @@ impl Rpc {
             ureq::Error::HostNotFound => "no such host".to_owned(),
             other => other.to_string(),
         };
-        CliError::new(
-            Exit::Unreachable,
-            format!("node {} not reachable: {reason}", self.url),
-        )
-        .next("starling testnet status, or name another node with --node")
+        let (error, what) = match is_unheard(error) {
+            true => (CliError::new(Exit::Unreachable, ""), "not reachable"),
+            false => (
+                CliError::new(Exit::Unreachable, "").code(NO_ANSWER),
+                "does not answer",
+            ),
+        };
+        CliError {
+            message: format!("node {} {what}: {reason}", self.url),
+            ..error.next("starling testnet status, or name another node with --node")
+        }
+    }
+}
+
+/// Says whether nothing can have reached the node: there was no connection.
+fn is_unheard(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::ConnectionFailed | ureq::Error::HostNotFound | ureq::Error::BadUri(_) => true,
+        ureq::Error::Timeout(during) => {
+            matches!(during, ureq::Timeout::Resolve | ureq::Timeout::Connect)
+        }
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
     }
 }
 
@@ -168,7 +188,7 @@ pub(crate) fn parse<T: DeserializeOwned>(method: &str, result: Value) -> Outcome
     serde_json::from_value(result).map_err(|error| {
         let message = format!("the node's answer to `{method}` is not understood: {error}");
         CliError::new(Exit::Failure, message)
-            .code("protocol")
+            .code(PROTOCOL)
             .next("compare the versions: starling --version, starling status")
     })
 }

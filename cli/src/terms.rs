@@ -8,7 +8,7 @@ use clap::Args;
 use crate::duration;
 
 /// The flags of a transaction.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Terms {
     /// Text for people, public and for ever; at most 256 bytes.
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -19,7 +19,8 @@ pub(crate) struct Terms {
     /// How long it may be included; afterwards it never can be.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration::parse)]
     pub(crate) expires: Duration,
-    /// A name of your own for this: a repeat sends the same transaction again.
+    /// A name of your own for this, on this network: a repeat sends the same transaction again; a
+    /// new one only where the first is proven never to become final.
     #[arg(long, value_name = "TEXT")]
     pub(crate) id: Option<String>,
     /// Key to sign with, where it is not the sender's first one; may be repeated for a policy.

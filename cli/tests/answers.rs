@@ -172,10 +172,59 @@ fn rejected_payment_ends_with_4_and_the_nodes_reason() {
         envelope["error"]["message"],
         "rejected: alice has too little"
     );
-    assert!(
-        stderr.starts_with("transaction "),
-        "the id comes first: {stderr}"
-    );
+    let id = envelope["error"]["id"].as_str().expect("an id");
+    let first = format!("transaction {id}");
+    assert!(stderr.starts_with(&first), "the id comes first: {stderr}");
+}
+
+/// Sends with little patience, to a node that gives `answer` to a submission and knows of nothing.
+fn sent_to(answer: Result<Value, Value>) -> (i32, Value, String) {
+    let mut script = script(false);
+    script.insert("submit", answer);
+    script.insert("transaction", Ok(json!({"status": "unknown"})));
+    let send = ["send", "alice", "bob", "25", "--timeout", "300ms"];
+    run(script, &send)
+}
+
+#[test]
+fn answer_that_tells_nothing_leaves_the_outcome_unknown() {
+    let fault = |code: i64, word: &str| {
+        let data = json!({"code": word, "reason": word});
+        json!({"code": code, "message": word, "data": data})
+    };
+    for answer in [
+        Ok(json!(null)),
+        Ok(json!({"status": 7})),
+        Err(json!("bad gateway")),
+        Err(fault(-32_002, "unavailable")),
+        Err(fault(-32_603, "internal")),
+    ] {
+        let (code, envelope, stderr) = sent_to(answer.clone());
+        let error = &envelope["error"];
+        assert_eq!(
+            (code, &error["code"]),
+            (5, &json!("unknown")),
+            "{answer:?}: {envelope}"
+        );
+        let id = error["id"].as_str().expect("an id");
+        let words = format!("transaction {id} may still become final, do not repeat it");
+        assert!(error["message"].as_str().expect("words").contains(&words));
+        assert!(stderr.contains(id), "{stderr}");
+    }
+}
+
+#[test]
+fn payment_whose_nonce_is_always_taken_is_signed_again_and_not_for_ever() {
+    let data = json!({"code": "underpriced", "reason": "nonce 0 is taken"});
+    let refusal = json!({"code": -32001, "message": "taken", "data": data});
+    let (code, envelope, stderr) = sent_to(Err(refusal));
+    let error = &envelope["error"];
+    assert_eq!((code, &error["code"]), (4, &json!("nonce")), "{envelope}");
+    let again = stderr.matches("signed again").count();
+    assert_eq!(again, 64, "{stderr}");
+    let id = error["id"].as_str().expect("an id");
+    let last = stderr.lines().next_back().expect("lines");
+    assert!(last.contains(id), "{last}");
 }
 
 /// A payment that the node takes and no block includes; its nonce, and so its id, is known.

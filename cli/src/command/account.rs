@@ -119,7 +119,7 @@ fn show(
     let names = context.names(&network)?;
     let id = names.account(account)?;
     let address = id.to_address(network.kind);
-    let (mut answer, told, holding) = until_caught_up(|| {
+    let (mut answer, told, holding) = until_caught_up(&node, || {
         let answer = node.rpc.call("account", &json!({"address": address}))?;
         let told: reply::Account = parse("account", answer.clone())?;
         let holding = check(&node, &network, &id, &told)?;
@@ -167,11 +167,19 @@ fn show(
 ///
 /// # Errors
 /// Those of the call, and [`Exit::Verification`](crate::exit::Exit::Verification).
-pub(crate) fn holding(node: &Node, network: &Network, account: &AccountId) -> Outcome<Holding> {
-    until_caught_up(|| check(node, network, account, &ask(node, network, account)?))
+pub(crate) fn known(
+    node: &Node,
+    network: &Network,
+    account: &AccountId,
+) -> Outcome<(reply::Account, Holding)> {
+    until_caught_up(node, || {
+        let told = ask(node, network, account)?;
+        let held = check(node, network, account, &told)?;
+        Ok((told, held))
+    })
 }
 
-/// Asks `node` for an account.
+/// Asks `node` for an account; nothing is verified.
 ///
 /// # Errors
 /// Those of the call.
@@ -206,7 +214,7 @@ fn replaced_words(names: &Names, account: &AccountId, current: &Hash) -> Outcome
 ///
 /// # Errors
 /// [`Exit::Verification`](crate::exit::Exit::Verification) says what does not fit.
-pub(crate) fn check(
+fn check(
     node: &Node,
     network: &Network,
     account: &AccountId,

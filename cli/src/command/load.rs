@@ -8,24 +8,25 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use starling_ledger::address::{AccountId, NetworkKind};
+use starling_ledger::address::NetworkKind;
 use starling_ledger::genesis::local_account;
 use starling_ledger::keys::{SecretKey, Signer as _};
+use starling_ledger::transaction::Action;
 
 use crate::amount::group;
-use crate::context::{Context, Node};
-use crate::desk::rules;
+use crate::context::Context;
+use crate::desk::{Desk, rules};
 use crate::draft::Draft;
 use crate::duration;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
-use crate::key_file::hex;
 use crate::load::follower::Follower;
 use crate::load::latency::Latencies;
 use crate::load::senders::{AMOUNT, Senders};
 use crate::load::submitters::{Job, Submission, Submitters};
-use crate::network::Network;
-use crate::rpc::reply::Submitted;
+use crate::order::Plan;
+use crate::sender_turn::SenderTurn;
+use crate::terms::Terms;
 use crate::testnet::birth::now_ms;
 
 use super::account::ask;
@@ -40,10 +41,8 @@ For local networks only: alice, whose key is public, funds the accounts. Ctrl-C 
 was submitted becomes final by itself.";
 /// How long to wait for what is under way when the user says nothing.
 const DRAIN: Duration = Duration::from_secs(60);
-/// How long a transfer may be included, milliseconds.
-const LIFETIME_MS: u64 = 600_000;
-/// Most transfers of alice under way while she funds: what a mempool holds back.
-const FUNDING_BATCH: usize = 32;
+/// How long a transfer may be included.
+const LIFETIME: Duration = Duration::from_secs(600);
 /// Most missing transfers that are named.
 const MISSING_SHOWN_MAX: usize = 5;
 /// When a transfer that is not final is submitted again: a node that is killed forgets what it took
@@ -107,8 +106,12 @@ struct Run {
 /// [`Exit::NotFinal`] if transfers are missing at the end, [`Exit::Rejected`] if nodes refused
 /// some.
 pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
-    let node = context.connect()?;
-    let network = context.network(&node, None)?;
+    let terms = Terms {
+        expires: LIFETIME,
+        ..Terms::default()
+    };
+    let mut desk = Desk::open(context, &terms)?;
+    let network = desk.network.clone();
     if network.kind != NetworkKind::Local {
         let message = "load spends from accounts with public keys, for local networks only";
         return Err(CliError::new(Exit::Key, message).next("starling testnet up"));
@@ -117,43 +120,52 @@ pub(crate) fn run(context: &Context, args: &LoadArgs) -> Outcome {
         Some(time) => duration::as_ms(time) * u64::from(args.rate) / 1_000,
         None => args.count.unwrap_or(1_000),
     };
-    let urls = urls(&node)?;
-    let fee = fee(&node, &network)?;
+    let urls = urls(&desk)?;
+    let fee = fee(&desk)?;
     let accounts = (args.accounts, count);
-    let mut senders = Senders::new(accounts, network.genesis_hash, fee, LIFETIME_MS);
+    let lifetime_ms = duration::as_ms(LIFETIME);
+    let mut senders = Senders::new(accounts, network.genesis_hash, fee, lifetime_ms);
     let each = (fee + AMOUNT) * Senders::share(args.accounts, count);
-    fund(context, (&node, &network), &mut senders, each)?;
+    // Two at once would take each other's nonces.
+    let turn = senders.iter_mut().next().map(|first| {
+        let patience = context.global.timeout.unwrap_or(DRAIN);
+        let whose = (&network.genesis_hash, &first.account);
+        SenderTurn::wait(&context.global, whose, patience)
+    });
+    let _turn = turn.transpose()?;
+    fund(&mut desk, &mut senders, each)?;
     for sender in senders.iter_mut() {
-        sender.nonce = ask(&node, &network, &sender.account)?.next_nonce;
+        let told = |desk: &Desk<'_>| ask(&desk.node, &desk.network, &sender.account);
+        sender.nonce = desk.persistently(told)?.next_nonce;
     }
+    let height = desk.persistently(|desk| desk.node.rpc.status())?.height;
     let (done_sender, done) = channel();
     let mut run = Run {
         senders,
         submitters: Submitters::start(&urls, &done_sender)?,
         done,
-        follower: Follower::new(&urls, node.rpc.status()?.height)?,
+        follower: Follower::new(&urls, height)?,
         under_way: BTreeMap::new(),
         tally: Tally::default(),
         bar: bar(context, count),
     };
     let height_before = run.follower.height();
     let drain = context.global.timeout.unwrap_or(DRAIN);
-    run.go((&node, &network), (count, args.rate), drain)?;
+    run.go(&mut desk, (count, args.rate), drain)?;
     let blocks = run.follower.height() - height_before;
     for id in run.under_way.keys().take(MISSING_SHOWN_MAX) {
         context.output.note(&format!("missing: transaction {id}"));
     }
-    report(context, &run.tally, run.under_way.len(), blocks)
+    let report = report(context, &run.tally, run.under_way.len(), blocks);
+    report.map_err(|error| match run.under_way.keys().next() {
+        Some(id) => error.of(id),
+        None => error,
+    })
 }
 
 impl Run {
     /// Sends at the rate wanted, then waits for what is under way.
-    fn go(
-        &mut self,
-        (node, network): (&Node, &Network),
-        (count, rate): (u64, u32),
-        drain: Duration,
-    ) -> Outcome {
+    fn go(&mut self, desk: &mut Desk<'_>, (count, rate): (u64, u32), drain: Duration) -> Outcome {
         let started = Instant::now();
         let mut moved = Instant::now();
         while self.tally.sent < count || !self.under_way.is_empty() {
@@ -163,10 +175,11 @@ impl Run {
             while self.tally.sent < due && self.send_one() {}
             self.collect();
             // A node that is away at the moment is asked again at the next turn.
-            if let Some(sender) = self.senders.stuck()
-                && let Ok(held) = ask(node, network, &sender.account)
-            {
-                sender.go_on(held.next_nonce);
+            if let Some(sender) = self.senders.stuck() {
+                match ask(&desk.node, &desk.network, &sender.account) {
+                    Ok(held) => sender.go_on(held.next_nonce),
+                    Err(_) => drop(desk.move_on()),
+                }
             }
             self.submit_again();
             for id in self.follower.next(TURN) {
@@ -233,8 +246,9 @@ impl Run {
             let Some(error) = submission.error else {
                 continue;
             };
-            // A repeat may come when the first has just become final; blocks tell.
-            if submission.job.is_repeat {
+            // A repeat may come when the first has just become final; blocks tell. So they do where
+            // nobody answered: it may have been heard, and is submitted again.
+            if submission.job.is_repeat || error.may_pass() {
                 continue;
             }
             if self
@@ -260,75 +274,59 @@ impl Run {
 }
 
 /// Returns the nodes to send to: all of the testnet, or the one that was named.
-fn urls(node: &Node) -> Outcome<Vec<String>> {
-    let plan = match &node.folder {
+fn urls(desk: &Desk<'_>) -> Outcome<Vec<String>> {
+    let plan = match &desk.node.folder {
         Some(folder) => folder.plan()?,
         None => None,
     };
     let all = plan.map(|plan| plan.nodes().map(|(number, _)| plan.url(number)).collect());
-    Ok(all.unwrap_or_else(|| vec![node.rpc.url().to_owned()]))
+    Ok(all.unwrap_or_else(|| vec![desk.node.rpc.url().to_owned()]))
 }
 
-fn fee(node: &Node, network: &Network) -> Outcome<u64> {
-    let mut payment = payment(network, local_account("bob"), (0, 0));
-    payment.offer_fee(&rules(node, network)?, network.unit.decimals, 0)?;
+fn fee(desk: &Desk<'_>) -> Outcome<u64> {
+    let key = SecretKey::local("alice").public_key();
+    let mut payment = Draft::payment(key, local_account("bob"), 0);
+    payment.offer_fee(
+        &rules(&desk.node, &desk.network)?,
+        desk.network.unit.decimals,
+        0,
+    )?;
     Ok(payment.fee)
 }
 
-/// Makes a payment of alice, whose key everybody has.
-fn payment(network: &Network, to: AccountId, (amount, nonce): (u64, u64)) -> Draft {
-    debug_assert_eq!(network.kind, NetworkKind::Local);
-    Draft {
-        nonce,
-        expires_at_ms: now_ms() + LIFETIME_MS,
-        ..Draft::payment(SecretKey::local("alice").public_key(), to, amount)
-    }
-}
-
 /// Lets alice give each account what it needs, and waits until all have it.
-fn fund(
-    context: &Context,
-    (node, network): (&Node, &Network),
-    senders: &mut Senders,
-    each: u64,
-) -> Outcome {
-    let rules = rules(node, network)?;
-    let alice = SecretKey::local("alice");
-    let mut poor = Vec::new();
+fn fund(desk: &mut Desk<'_>, senders: &mut Senders, each: u64) -> Outcome {
+    let mut plans = Vec::new();
     for sender in senders.iter_mut() {
-        let held = ask(node, network, &sender.account)?;
+        let told = |desk: &Desk<'_>| ask(&desk.node, &desk.network, &sender.account);
+        let held = desk.persistently(told)?;
         if held.balance_base < each {
-            poor.push((sender.account, each - held.balance_base, held.exists));
+            let transfer = Action::Transfer {
+                to: sender.account,
+                amount: each - held.balance_base,
+            };
+            plans.push(Plan {
+                actions: vec![transfer],
+                memo: String::new(),
+            });
         }
     }
-    if !poor.is_empty() {
-        context
-            .output
-            .note(&format!("alice funds {} accounts", poor.len()));
+    if plans.is_empty() {
+        return Ok(());
     }
-    for batch in poor.chunks(FUNDING_BATCH) {
-        let mut nonce = ask(node, network, &local_account("alice"))?.next_nonce;
-        for (account, amount, exists) in batch {
-            let mut payment = payment(network, *account, (*amount, nonce));
-            payment.offer_fee(&rules, network.unit.decimals, u64::from(!exists))?;
-            let signed = payment.sign_alone(&network.genesis_hash, &alice);
-            let parameters = json!({"transaction": hex(&signed.raw.0)});
-            let _: Submitted = node.rpc.typed("submit", &parameters)?;
-            nonce += 1;
-        }
-        wait_for_nonce(context, node, network, nonce)?;
-    }
-    Ok(())
-}
-
-fn wait_for_nonce(context: &Context, node: &Node, network: &Network, nonce: u64) -> Outcome {
-    let deadline = Instant::now() + context.global.timeout.unwrap_or(DRAIN);
-    while ask(node, network, &local_account("alice"))?.nonce < nonce {
-        if Instant::now() > deadline {
-            let message = "the accounts were not funded in time";
-            return Err(CliError::new(Exit::NotFinal, message).next("starling status"));
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    let words = format!("alice funds {} accounts", plans.len());
+    desk.context.output.note(&words);
+    let mut orders = desk.orders("alice", plans)?;
+    desk.sign(&mut orders)?;
+    let mut last = (orders.first().map(|order| order.draft.sender), 0);
+    let delivered = desk.deliver_all(orders, |_, arrival| {
+        last.1 = arrival.told.height.unwrap_or_default();
+        Ok(())
+    });
+    delivered.map_err(|(_, error)| error)?;
+    // What follows reads the accounts, of whatever node.
+    if let (Some(alice), height) = last {
+        desk.held_after(&alice, height)?;
     }
     Ok(())
 }

@@ -106,7 +106,12 @@ pub(crate) fn run(context: &Context, args: &RecordArgs) -> Outcome {
             terms,
         } => {
             check_memo("note", note)?;
-            add(&Desk::open(context, terms)?, from, &subject.digest()?, note)
+            add(
+                &mut Desk::open(context, terms)?,
+                from,
+                &subject.digest()?,
+                note,
+            )
         }
         RecordCommand::Show {
             sender,
@@ -120,15 +125,15 @@ pub(crate) fn run(context: &Context, args: &RecordArgs) -> Outcome {
     }
 }
 
-fn add(desk: &Desk<'_>, from: &str, digest: &Hash, note: &str) -> Outcome {
+fn add(desk: &mut Desk<'_>, from: &str, digest: &Hash, note: &str) -> Outcome {
     let action = Action::Record {
         digest: *digest,
         note: note.to_owned(),
     };
     let order = desk.order(from, vec![action])?;
-    let done = desk.deliver(&order, &format!("{from} records {digest}"))?;
+    let done = desk.deliver(order, &format!("{from} records {digest}"))?;
     done.show(desk.context.output, done.is_verified());
-    let mut data = desk.describe(&order, &done);
+    let mut data = desk.describe(&done);
     data["digest"] = json!(digest.to_string());
     data["note"] = json!(note);
     desk.context.output.envelope(&data);

@@ -10,9 +10,10 @@ use starling_ledger::address::AccountId;
 use starling_ledger::transaction::{Action, Amount};
 
 use crate::context::Context;
-use crate::desk::{Desk, Order};
+use crate::desk::Desk;
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
+use crate::order::Order;
 use crate::terms::Terms;
 
 const EXAMPLES: &str = "\
@@ -25,7 +26,9 @@ Examples:
   starling send alice --batch wages.csv --id wages-may
 
 The id is printed before anything leaves this machine. The command ends when the payment is final
-and the node serves the new balances, or says why it is not.
+and a node serves the new balances, or says why it is not. Where a node falls silent it goes on
+asking it and the others it knows. Commands that run at once take turns; where another machine was
+quicker with a nonce, the payment is signed again with the next one, under a new id.
 
 A batch has a row `to,amount,memo` for each payment, the memo may be left out. Each row is a
 transaction of its own, with its own id and memo, and consecutive nonces; so a receiver can be
@@ -56,9 +59,9 @@ pub(crate) struct SendArgs {
 /// # Errors
 /// [`Exit::Rejected`], [`Exit::NotFinal`], [`Exit::Halted`], [`Exit::Verification`].
 pub(crate) fn run(context: &Context, args: &SendArgs) -> Outcome {
-    let desk = Desk::open(context, &args.terms)?;
+    let mut desk = Desk::open(context, &args.terms)?;
     if let Some(path) = &args.batch {
-        return batch::run(&desk, &args.from, path);
+        return batch::run(&mut desk, &args.from, path);
     }
     let (Some(to), Some(amount)) = (&args.to, &args.amount) else {
         return Err(CliError::usage("a payment has a receiver and an amount"));
@@ -74,34 +77,34 @@ pub(crate) fn run(context: &Context, args: &SendArgs) -> Outcome {
         amount: payment.1,
     };
     let order = desk.order(&args.from, vec![transfer])?;
-    pay(&desk, (&args.from, to), &order, payment)
+    pay(&mut desk, (&args.from, to), order, payment)
 }
 
 /// Sends one payment and shows both balances.
 fn pay(
-    desk: &Desk<'_>,
+    desk: &mut Desk<'_>,
     (from, to): (&str, &str),
-    order: &Order,
+    order: Order,
     (receiver, amount): (AccountId, Amount),
 ) -> Outcome {
-    let unit = &desk.network.unit;
-    let done = desk.deliver(order, &format!("{from} → {to}   {}", unit.full(amount)))?;
-    let height = done.told.height.unwrap_or_default();
-    let held = desk.readable(&receiver, height)?;
-    let is_verified = done.is_verified() && held.verified;
-    let output = desk.context.output;
+    let words = format!("{from} → {to}   {}", desk.network.unit.full(amount));
+    let done = desk.deliver(order, &words)?;
+    let held = desk.held_after(&receiver, done.height());
+    let held = held.map_err(|error| error.of(done.id))?;
+    let is_verified = done.is_verified() && held.is_none_or(|held| held.verified);
+    let (output, unit) = (desk.context.output, &desk.network.unit);
     done.show(output, is_verified);
-    output.line(&format!(
-        "balance  {from} {}   {to} {}",
-        unit.full(done.from.balance),
-        unit.full(held.balance)
-    ));
-    let mut data = desk.describe(order, &done);
+    let balances = [done.from, held].map(|held| held.map(|held| held.balance));
+    if let [Some(own), Some(other)] = balances {
+        let (own, other) = (unit.full(own), unit.full(other));
+        output.line(&format!("balance  {from} {own}   {to} {other}"));
+    }
+    let mut data = desk.describe(&done);
     data["to"] = json!(receiver.to_address(desk.network.kind));
     data["amount_base"] = json!(amount);
-    data["balances"] = json!({"from_base": done.from.balance, "to_base": held.balance});
+    data["balances"] = json!({"from_base": balances[0], "to_base": balances[1]});
     data["verified"] = json!(is_verified);
     output.envelope(&data);
-    output.next(&format!("starling tx show {} --receipt", order.signed.id));
+    output.next(&format!("starling tx show {} --receipt", done.id));
     Ok(())
 }

@@ -16,12 +16,13 @@ use crate::amount::Unit;
 use crate::config::NodeConfig;
 use crate::context::Context;
 use crate::date::date;
-use crate::desk::{Desk, Order, rules};
+use crate::desk::{Desk, rules};
 use crate::duration;
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::key_file;
 use crate::key_store::KeyStore;
+use crate::order::Order;
 use crate::rpc::reply;
 use crate::terms::Terms;
 
@@ -136,19 +137,19 @@ pub(crate) fn run(context: &Context, args: &StakeArgs) -> Outcome {
             from,
             voter,
             terms,
-        } => bond(&Desk::open(context, terms)?, (from, amount), voter),
+        } => bond(&mut Desk::open(context, terms)?, (from, amount), voter),
         StakeCommand::Unbond {
             amount,
             from,
             terms,
-        } => unbond(&Desk::open(context, terms)?, from, amount),
-        StakeCommand::Unjail { from, terms } => unjail(&Desk::open(context, terms)?, from),
+        } => unbond(&mut Desk::open(context, terms)?, from, amount),
+        StakeCommand::Unjail { from, terms } => unjail(&mut Desk::open(context, terms)?, from),
         StakeCommand::List(args) => list::run(context, args),
         StakeCommand::Show(args) => show::run(context, args),
     }
 }
 
-fn bond(desk: &Desk<'_>, (from, amount): (&str, &str), voter: &Voter) -> Outcome {
+fn bond(desk: &mut Desk<'_>, (from, amount): (&str, &str), voter: &Voter) -> Outcome {
     let account = desk.sender(from)?;
     let amount = desk.network.unit.parse(amount).exit(Exit::Usage)?;
     let key = voter.read(desk)?;
@@ -172,13 +173,14 @@ fn bond(desk: &Desk<'_>, (from, amount): (&str, &str), voter: &Voter) -> Outcome
         0 => format!("{from} votes with {}", key.public_key()),
         _ => format!("{from} bonds {}", desk.network.unit.full(amount)),
     };
-    deliver(desk, from, &desk.order(from, vec![action])?, &what)
+    let order = desk.order(from, vec![action])?;
+    deliver(desk, from, order, &what)
 }
 
-fn unbond(desk: &Desk<'_>, from: &str, amount: &str) -> Outcome {
+fn unbond(desk: &mut Desk<'_>, from: &str, amount: &str) -> Outcome {
     let account = desk.sender(from)?;
     let amount = match amount {
-        "all" => desk.stake(&account)?.bonded_base,
+        "all" => desk.persistently(|desk| desk.stake(&account))?.bonded_base,
         text => desk.network.unit.parse(text).exit(Exit::Usage)?,
     };
     if amount == 0 {
@@ -187,39 +189,38 @@ fn unbond(desk: &Desk<'_>, from: &str, amount: &str) -> Outcome {
     }
     let what = format!("{from} unbonds {}", desk.network.unit.full(amount));
     let order = desk.order(from, vec![Action::Unbond { amount }])?;
-    deliver(desk, from, &order, &what)
+    deliver(desk, from, order, &what)
 }
 
-fn unjail(desk: &Desk<'_>, from: &str) -> Outcome {
+fn unjail(desk: &mut Desk<'_>, from: &str) -> Outcome {
     let order = desk.order(from, vec![Action::Unjail])?;
-    deliver(
-        desk,
-        from,
-        &order,
-        &format!("{from} returns as a validator"),
-    )
+    deliver(desk, from, order, &format!("{from} returns as a validator"))
 }
 
 /// Sends it, and shows the stake afterwards.
-fn deliver(desk: &Desk<'_>, from: &str, order: &Order, what: &str) -> Outcome {
+fn deliver(desk: &mut Desk<'_>, from: &str, order: Order, what: &str) -> Outcome {
     let done = desk.deliver(order, what)?;
     let output = desk.context.output;
     done.show(output, done.is_verified());
-    let stake = desk.stake(&order.draft.sender)?;
-    let rules = rules(&desk.node, &desk.network)?;
-    let height = done.told.height.unwrap_or_default();
-    let next_epoch = next_epoch(&rules, height);
-    output.line(&format!(
-        "stake  {from} {} bonded, {} · validators change with block {next_epoch}",
-        desk.network.unit.full(stake.bonded_base),
-        status_words(&stake)
-    ));
-    for release in &stake.releases {
-        output.line(&release_words(&desk.network.unit, release, &rules));
+    let mut data = desk.describe(&done);
+    let sender = done.order.draft.sender;
+    let after = desk.afterwards(|desk| {
+        let rules = rules(&desk.node, &desk.network)?;
+        Ok((desk.stake(&sender)?, rules))
+    });
+    if let Some((stake, rules)) = after.map_err(|error| error.of(done.id))? {
+        let next_epoch = next_epoch(&rules, done.height());
+        output.line(&format!(
+            "stake  {from} {} bonded, {} · validators change with block {next_epoch}",
+            desk.network.unit.full(stake.bonded_base),
+            status_words(&stake)
+        ));
+        for release in &stake.releases {
+            output.line(&release_words(&desk.network.unit, release, &rules));
+        }
+        data["stake"] = stake.describe();
+        data["next_epoch_height"] = json!(next_epoch);
     }
-    let mut data = desk.describe(order, &done);
-    data["stake"] = stake.describe();
-    data["next_epoch_height"] = json!(next_epoch);
     output.envelope(&data);
     output.next("starling stake list");
     Ok(())

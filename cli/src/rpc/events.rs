@@ -53,8 +53,11 @@ pub(crate) struct BlockEvent {
 pub(crate) struct TransactionEvent {
     /// Which one.
     pub(crate) id: String,
-    /// What: `accepted`, `gossiped`, `proposed`, `final`, ….
+    /// What: `accepted`, `gossiped`, `proposed`, `final`, `left`, ….
     pub(crate) stage: String,
+    /// Why it left, for people.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
     /// The block it is in.
     #[serde(default)]
     pub(crate) height: Option<u64>,

@@ -375,7 +375,10 @@ pub(crate) struct LightHeaders {
 pub(crate) struct Submitted {
     /// The id of the transaction.
     pub(crate) id: String,
-    /// `accepted` or `known`.
+    /// Hash of its whole encoding, hex.
+    #[serde(default)]
+    pub(crate) wire_id: Option<String>,
+    /// `accepted`, `known` or `final`.
     pub(crate) status: String,
     /// How many neighbours the node has.
     #[serde(default)]

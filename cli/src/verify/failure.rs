@@ -7,24 +7,21 @@ use starling_ledger::light::{LightError, Trusted};
 use starling_ledger::vote::Height;
 
 use super::way::age;
-use crate::error::{CliError, Outcome};
+use crate::context::Node;
+use crate::error::{BEHIND, CliError, Outcome};
 use crate::exit::Exit;
-
-/// The code of an answer that is older than what this machine has seen.
-const BEHIND: &str = "behind";
 
 const OTHER_NODE: &str = "ask another node with --node, and tell the operator of this one";
 
-/// How long a node may be behind what another one showed: a block reaches all nodes within moments.
-const CATCH_UP: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks again while the node is behind what this machine has seen, for a few moments.
+/// Asks again while the node is behind what this machine has seen, as long as the command has
+/// patience: who is behind does not lie.
 ///
 /// # Errors
 /// Those of `ask`.
-pub(crate) fn until_caught_up<T>(mut ask: impl FnMut() -> Outcome<T>) -> Outcome<T> {
-    let deadline = Instant::now() + CATCH_UP;
+pub(crate) fn until_caught_up<T>(node: &Node, mut ask: impl FnMut() -> Outcome<T>) -> Outcome<T> {
+    let deadline = Instant::now() + node.settings.patience;
     loop {
         match ask() {
             Err(error) if error.code == BEHIND && Instant::now() < deadline => {
@@ -71,7 +68,7 @@ pub(super) fn behind((height, time_ms): (Height, u64), trusted: &Trusted, now_ms
         trusted.height(),
         age(now_ms.saturating_sub(trusted.time_ms()))
     );
-    CliError::new(Exit::Verification, message)
+    CliError::new(Exit::Failure, message)
         .code(BEHIND)
         .next("wait until it has caught up (starling status), or ask another node with --node")
 }

@@ -8,9 +8,8 @@
 //! - A damaged file is set aside, with a warning that nothing silences, and the checks begin at
 //!   the genesis again.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,10 +24,10 @@ use crate::exit::Exit;
 use crate::folders;
 use crate::key_file::hex;
 use crate::output::Output;
+use crate::turn::Turn;
 
-/// How often a turn at the file is tried for, and the pause between: a disk may take its time.
-const TRIES: u32 = 400;
-const PAUSE: Duration = Duration::from_millis(25);
+/// How long to wait for a turn at the file: a disk may take its time.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The file of one network.
 #[derive(Clone, Debug)]
@@ -87,8 +86,7 @@ impl Memory {
         let Some(bytes) = trusted.to_bytes() else {
             return Ok(());
         };
-        folders::create_private(&self.folder)?;
-        let _turn = self.turn()?;
+        let _turn = Turn::wait(&self.path("lock"), PATIENCE)?;
         let path = self.path("head");
         let known = read(&path).on("read", &path)?;
         let known = known.and_then(|known| Trusted::from_bytes(genesis, &known).ok()?.ok());
@@ -107,31 +105,6 @@ impl Memory {
             }
         }
         folders::write_private(&path, &bytes)
-    }
-
-    /// Waits for its turn, which ends when the value is dropped.
-    fn turn(&self) -> Outcome<File> {
-        let path = self.path("lock");
-        let open = || {
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-        };
-        let file = open().on("open", &path)?;
-        for _ in 0..TRIES {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-                Err(TryLockError::Error(error)) => {
-                    return Err(CliError::file("lock", &path, &error));
-                }
-            }
-        }
-        let message = format!("another command holds {}", path.display());
-        Err(CliError::new(Exit::Locked, message))
     }
 
     /// Writes down two certified blocks that contradict each other, and says where.

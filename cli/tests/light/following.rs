@@ -68,8 +68,13 @@ fn an_older_state_than_was_seen_is_refused_in_words() {
     assert_eq!(home.ask(&server, SHOW).exit, 0);
     for height in [25, 5] {
         server.go_back(height);
-        let said = home.ask(&server, SHOW);
-        refused(&said, "behind");
+        let said = home.ask(&server, &[SHOW, &["--timeout", "100ms"]].concat());
+        // Who is behind does not lie.
+        assert_eq!(
+            (said.exit, &said.told["code"]),
+            (1, &json!("behind")),
+            "{said:?}"
+        );
         let message = said.told["message"].as_str().expect("words");
         let words = format!("as of block {height}, ");
         assert!(

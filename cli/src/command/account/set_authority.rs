@@ -55,7 +55,7 @@ struct NewAuthority {
 /// # Errors
 /// Those of every transaction; a usage error if nobody agreed.
 pub(super) fn run(context: &Context, args: &SetAuthorityArgs) -> Outcome {
-    let desk = Desk::open(context, &args.terms)?;
+    let mut desk = Desk::open(context, &args.terms)?;
     desk.sender(&args.account)?;
     let new = args.new.read(&desk)?;
     let order = desk.order(
@@ -64,20 +64,21 @@ pub(super) fn run(context: &Context, args: &SetAuthorityArgs) -> Outcome {
             authority: new.clone(),
         }],
     )?;
-    if order.draft.authority == new {
+    let old = order.draft.authority.clone();
+    if old == new {
         let words = describe(&new, &desk.names);
         let message = format!("the authority of {} is {words} already", args.account);
         return Err(CliError::usage(message));
     }
-    warn(&desk, args, (&order.draft.authority, &new))?;
+    warn(&desk, args, (&old, &new))?;
     confirm(context, args.yes, &format!("replace {}", args.account))?;
     if let Authority::Policy(policy) = &new {
         desk.names.policies().keep(None, policy)?;
     }
     let what = format!("{} → {}", args.account, describe(&new, &desk.names));
-    let done = desk.deliver(&order, &what)?;
+    let done = desk.deliver(order, &what)?;
     done.show(context.output, done.is_verified());
-    let mut data = desk.describe(&order, &done);
+    let mut data = desk.describe(&done);
     data["new_authority"] = json!(new.hash().to_string());
     data["policy"] = json!(show(&new));
     context.output.envelope(&data);

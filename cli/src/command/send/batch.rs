@@ -1,24 +1,18 @@
 //! `starling send --batch`: a file of payments, each a transaction of its own.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use starling_ledger::address::AccountId;
-use starling_ledger::transaction::{Action, Amount, TransactionId};
+use starling_ledger::transaction::{Action, Amount};
 
 use crate::batch::{self, Row};
 use crate::command::account::verified_words;
-use crate::delivery::{TIMEOUT, submit};
-use crate::desk::{Desk, Order, Plan};
+use crate::desk::Desk;
+use crate::errand::Arrival;
 use crate::error::{CliError, Outcome};
-use crate::exit::Exit;
-use crate::interrupt;
-use crate::life_line::LifeLine;
-use crate::rpc::{events, reply};
-
-/// Most payments under way: half of the 64 nonces that a mempool holds back.
-const IN_FLIGHT_MAX: usize = 32;
+use crate::interrupt::{Farewell, interrupted};
+use crate::order::{Order, Plan};
 
 /// One row, with what it means on this network.
 struct Payment {
@@ -38,10 +32,10 @@ struct Progress {
 /// Pays every row of the file at `path`.
 ///
 /// # Errors
-/// A usage error that names the line; [`Exit::Rejected`], [`Exit::NotFinal`], [`Exit::Halted`] that
-/// say how many rows are final.
-pub(super) fn run(desk: &Desk<'_>, from: &str, path: &Path) -> Outcome {
-    desk.sender(from)?;
+/// A usage error that names the line; those of every transaction, which say how many rows are
+/// final.
+pub(super) fn run(desk: &mut Desk<'_>, from: &str, path: &Path) -> Outcome {
+    let sender = desk.sender(from)?;
     let rows = batch::read(path)?;
     let payments = rows.into_iter().map(|row| payment(desk, path, row));
     let payments: Vec<_> = payments.collect::<Outcome<_>>()?;
@@ -52,23 +46,55 @@ pub(super) fn run(desk: &Desk<'_>, from: &str, path: &Path) -> Outcome {
         }],
         memo: payment.row.memo.clone(),
     };
-    let orders = desk.orders(from, payments.iter().map(plan).collect())?;
-    announce(desk, from, &payments, &orders);
-    interrupt::explain(
+    let mut orders = desk.orders(from, payments.iter().map(plan).collect())?;
+    desk.sign(&mut orders)?;
+    announce(desk, from, &payments, &orders)?;
+    let words = interrupted("payments that left may still become final, do not repeat them");
+    Farewell::begin(
         desk.context.output,
-        "interrupted; payments that left may still become final".to_owned(),
-        match &desk.terms.id {
-            Some(_) => "repeat the same command: what is final is not paid again".to_owned(),
-            None => "starling tx show ID tells of each".to_owned(),
-        },
+        words.next(match &desk.terms.id {
+            Some(_) => "repeat the same command: what is final is not paid again",
+            None => "starling tx show ID tells of each",
+        }),
     )?;
     let mut progress = Progress {
         is_verified: true,
         ..Progress::default()
     };
-    let delivered = deliver(desk, &payments, &orders, &mut progress);
-    delivered.map_err(|error| told_with_rows(error, &progress, &payments))?;
-    finish(desk, (from, orders.first()), progress)
+    let network = desk.network.kind;
+    let note = |order: &Order, arrival: &Arrival| {
+        progress.is_verified &= arrival.header.is_some();
+        progress.height = progress.height.max(arrival.told.height.unwrap_or_default());
+        let payment = &payments[order.place];
+        progress.rows.push(json!({
+            "line": payment.row.line,
+            "id": order.signed()?.0.to_string(),
+            "to": payment.to.to_address(network),
+            "amount_base": payment.amount,
+            "fee_base": order.draft.fee,
+            "nonce": order.draft.nonce,
+            "memo": payment.row.memo,
+            "height": arrival.told.height,
+        }));
+        Ok(())
+    };
+    match desk.deliver_all(orders, note) {
+        Ok(()) => finish(desk, (from, &sender), progress),
+        Err((place, mut error)) => {
+            let (done, all) = (progress.rows.len(), payments.len());
+            let line = payments[place].row.line;
+            // What is final stays final.
+            error.message = format!(
+                "{done} of {all} rows are final; line {line}: {}",
+                error.message
+            );
+            let show = error.id.as_ref().map(|id| format!("starling tx show {id}"));
+            Err(CliError {
+                next: show,
+                ..error
+            })
+        }
+    }
 }
 
 fn payment(desk: &Desk<'_>, path: &Path, row: Row) -> Outcome<Payment> {
@@ -85,7 +111,7 @@ fn payment(desk: &Desk<'_>, path: &Path, row: Row) -> Outcome<Payment> {
 }
 
 /// Prints all ids, before anything leaves.
-fn announce(desk: &Desk<'_>, from: &str, payments: &[Payment], orders: &[Order]) {
+fn announce(desk: &Desk<'_>, from: &str, payments: &[Payment], orders: &[Order]) -> Outcome {
     let unit = &desk.network.unit;
     let fees = orders.iter().map(|order| u128::from(order.draft.fee));
     let fees = u64::try_from(fees.sum::<u128>()).unwrap_or(u64::MAX);
@@ -104,104 +130,37 @@ fn announce(desk: &Desk<'_>, from: &str, payments: &[Payment], orders: &[Order])
         };
         output.note(&format!(
             "transaction {}   line {}   {} → {}   {}{repeat}",
-            order.signed.id,
+            order.signed()?.0,
             payment.row.line,
             from,
             payment.row.to,
             unit.full(payment.amount)
         ));
     }
-}
-
-/// Sends all rows in order, and waits for each.
-fn deliver(
-    desk: &Desk<'_>,
-    payments: &[Payment],
-    orders: &[Order],
-    progress: &mut Progress,
-) -> Outcome {
-    let timeout = desk.context.global.timeout.unwrap_or(TIMEOUT);
-    let quiet = desk.context.output.hushed();
-    let mut events = events::open(desk.node.rpc.url());
-    let mut under_way = VecDeque::new();
-    let mut waiting = payments.iter().zip(orders);
-    loop {
-        while under_way.len() < IN_FLIGHT_MAX
-            && let Some((payment, order)) = waiting.next()
-        {
-            let id = order.signed.id;
-            let mut line = LifeLine::new(&desk.node, quiet, &desk.names, id);
-            line.expires_at_ms = order.draft.expires_at_ms;
-            let submitted = submit(&mut line, order);
-            submitted.map_err(|error| at_row(error, payment, &id))?;
-            under_way.push_back((payment, order, line));
-        }
-        let Some((payment, order, mut line)) = under_way.pop_front() else {
-            return Ok(());
-        };
-        line.events = events.take();
-        let told = line.wait(timeout);
-        let told = told.map_err(|error| at_row(error, payment, &order.signed.id))?;
-        events = line.events.take();
-        note(desk, (payment, order), &told, progress)?;
-    }
-}
-
-/// Takes note that a row is final, and proves it.
-fn note(
-    desk: &Desk<'_>,
-    (payment, order): (&Payment, &Order),
-    told: &reply::Transaction,
-    progress: &mut Progress,
-) -> Outcome {
-    progress.is_verified &= desk.proven(order, told)?.is_some();
-    progress.height = progress.height.max(told.height.unwrap_or_default());
-    progress.rows.push(json!({
-        "line": payment.row.line,
-        "id": order.signed.id.to_string(),
-        "to": payment.to.to_address(desk.network.kind),
-        "amount_base": payment.amount,
-        "fee_base": order.draft.fee,
-        "nonce": order.draft.nonce,
-        "memo": payment.row.memo,
-        "height": told.height,
-    }));
     Ok(())
 }
 
-fn at_row(mut error: CliError, payment: &Payment, id: &TransactionId) -> CliError {
-    error.message = format!("line {}: {}", payment.row.line, error.message);
-    error.next(format!("starling tx show {id}"))
-}
-
-/// Says how far it came: what is final stays final.
-fn told_with_rows(mut error: CliError, progress: &Progress, payments: &[Payment]) -> CliError {
-    let (done, all) = (progress.rows.len(), payments.len());
-    error.message = format!("{done} of {all} rows are final; {}", error.message);
-    error
-}
-
-fn finish(desk: &Desk<'_>, (from, first): (&str, Option<&Order>), progress: Progress) -> Outcome {
-    let Some(first) = first else {
-        return Err(CliError::new(Exit::Failure, "there is nothing to send"));
-    };
-    let held = desk.readable(&first.draft.sender, progress.height)?;
-    let is_verified = progress.is_verified && held.verified;
+fn finish(desk: &mut Desk<'_>, (from, sender): (&str, &AccountId), progress: Progress) -> Outcome {
+    let held = desk.held_after(sender, progress.height)?;
+    let is_verified = progress.is_verified && held.is_none_or(|held| held.verified);
     let unit = &desk.network.unit;
+    let balance = held.map(|held| held.balance);
     let text = format!(
-        "FINAL    {} payments, the last in block {} · {}\nbalance  {from} {}",
+        "FINAL    {} payments, the last in block {} · {}{}",
         progress.rows.len(),
         progress.height,
         verified_words(is_verified),
-        unit.full(held.balance)
+        balance.map_or(String::new(), |balance| {
+            format!("\nbalance  {from} {}", unit.full(balance))
+        })
     );
     let data = json!({
         "status": "final",
         "network": desk.network.name,
         "genesis": desk.network.genesis_hash.to_string(),
-        "from": first.draft.sender.to_address(desk.network.kind),
+        "from": sender.to_address(desk.network.kind),
         "rows": progress.rows,
-        "balances": {"from_base": held.balance},
+        "balances": {"from_base": balance},
         "verified": is_verified,
     });
     desk.context.output.result(&data, &text);

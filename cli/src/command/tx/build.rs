@@ -12,12 +12,13 @@ use starling_ledger::transaction::Action;
 
 use crate::authority;
 use crate::context::Context;
-use crate::desk::{Desk, Plan};
+use crate::desk::Desk;
 use crate::draft::{Draft, Signatures, check_memo};
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::names::Names;
 use crate::network::Network;
+use crate::order::Plan;
 use crate::terms::Terms;
 use crate::testnet::birth::now_ms;
 use crate::tx_file::TxFile;
@@ -131,12 +132,11 @@ fn with_node(context: &Context, args: &BuildArgs) -> Outcome<(Draft, Genesis)> {
         memo: args.memo.clone(),
         fee: args.fee.clone(),
         expires: args.expires,
-        id: None,
-        signers: Vec::new(),
         authority: args.authority.clone(),
         genesis: args.genesis.clone(),
+        ..Terms::default()
     };
-    let desk = Desk::open(context, &terms)?;
+    let mut desk = Desk::open(context, &terms)?;
     let actions = actions(args, &desk.names, &desk.network)?;
     let memo = args.memo.clone();
     let draft = desk.draft(&args.sender, Plan { actions, memo })?;

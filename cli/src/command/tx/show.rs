@@ -15,6 +15,7 @@ use starling_ledger::transaction::{RawTransaction, TransactionId, VerifiedTransa
 use crate::command::account::verified_words;
 use crate::command::verify::{past_data, past_words};
 use crate::context::{Context, Node};
+use crate::desk::past;
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::names::Names;
@@ -77,7 +78,7 @@ pub(super) fn run(context: &Context, args: &ShowArgs) -> Outcome {
     let network = context.network(&node, args.genesis.as_deref())?;
     let known = Known::read(&args.transaction, &network)?;
     let id = known.id;
-    let (mut answer, found) = until_caught_up(|| find(&node, &network, &known))?;
+    let (mut answer, found) = until_caught_up(&node, || find(&node, &network, &known))?;
     if let Some(path) = &args.receipt {
         let named = PathBuf::from(format!("{}.receipt", id.0.short()));
         let path = path.as_ref().unwrap_or(&named);
@@ -138,17 +139,12 @@ fn find(node: &Node, network: &Network, known: &Known) -> Outcome<(Value, Found)
     let mut absent = None;
     let mut verified = false;
     if let Some(genesis) = &network.genesis {
-        let mut verifier = Verifier::new(node, genesis)?;
         if is_final {
-            verifier.transaction(&id, &told)?;
+            Verifier::new(node, genesis)?.transaction(&id, &told)?;
             verified = true;
         } else if let Some(transaction) = &known.transaction {
-            let (sender, nonce) = (transaction.sender(), transaction.body().nonce);
-            let address = sender.to_address(network.kind);
-            let call = json!({"address": address, "nonce": nonce});
-            let history: reply::History = node.rpc.typed("history", &call)?;
-            absent = Some((verifier.history(transaction, &history)?, history));
-            verified = true;
+            absent = past(node, network, transaction)?;
+            verified = absent.is_some();
         }
     }
     let found = Found {

@@ -1,15 +1,17 @@
 //! `starling tx submit`: send a signed file, and wait until it is final.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
-use crate::command::account::{ask, check};
+use crate::command::account::known;
 use crate::context::Context;
-use crate::desk::{Desk, Order, current_authority};
+use crate::desk::{Desk, current_authority};
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
+use crate::order::Order;
+use crate::rpc::reply;
 use crate::terms::Terms;
 use crate::tx_file::TxFile;
 
@@ -41,42 +43,38 @@ pub(super) struct SubmitArgs {
 /// transaction.
 pub(super) fn run(context: &Context, args: &SubmitArgs) -> Outcome {
     let terms = Terms {
-        memo: String::new(),
-        fee: None,
-        expires: Duration::ZERO,
-        id: None,
-        signers: Vec::new(),
-        authority: None,
         genesis: args.genesis.clone(),
+        ..Terms::default()
     };
-    let desk = Desk::open(context, &terms)?;
-    let genesis = desk.genesis()?;
+    let mut desk = Desk::open(context, &terms)?;
+    let genesis = desk.persistently(Desk::genesis)?;
     let file = TxFile::read(&args.file, &genesis)?;
     let signed = file.draft.signed(&file.genesis, &file.signatures);
     let signed = signed.map_err(|error| {
         let next = format!("starling tx sign {} --key NAME", args.file.display());
         error.next(next)
     })?;
-    let order = Order {
-        draft: file.draft.clone(),
-        signed,
-        // It may have been sent before: then the node is asked first.
-        is_repeat: true,
-    };
-    if !desk.knows(&order)? {
-        check_expiry(&file, desk.node.status.head_time_ms)?;
-        check_author(&desk, &file)?;
-    }
-    submit(&desk, &order)
+    // It may have been sent before: then the node knows more than the checks.
+    let call = json!({"id": signed.id.to_string()});
+    desk.persistently(|desk| {
+        let told: reply::Transaction = desk.node.rpc.typed("transaction", &call)?;
+        if told.status == "unknown" {
+            check_expiry(&file, desk.node.status.head_time_ms)?;
+            check_author(desk, &file)?;
+        }
+        Ok(())
+    })
+    .map_err(|error| error.of(signed.id))?;
+    submit(&mut desk, Order::of_file(file.draft, signed))
 }
 
-fn submit(desk: &Desk<'_>, order: &Order) -> Outcome {
+fn submit(desk: &mut Desk<'_>, order: Order) -> Outcome {
     let draft = &order.draft;
     let lines = actions(draft.sender, &draft.actions, &desk.network, &desk.names);
     let done = desk.deliver(order, lines.join("\n").trim_start())?;
     done.show(desk.context.output, done.is_verified());
-    desk.context.output.envelope(&desk.describe(order, &done));
-    let next = format!("starling tx show {} --receipt", order.signed.id);
+    desk.context.output.envelope(&desk.describe(&done));
+    let next = format!("starling tx show {} --receipt", done.id);
     desk.context.output.next(&next);
     Ok(())
 }
@@ -84,8 +82,7 @@ fn submit(desk: &Desk<'_>, order: &Order) -> Outcome {
 /// Checks authority and nonce against the ledger: what is sure to fail is said in words.
 fn check_author(desk: &Desk<'_>, file: &TxFile) -> Outcome {
     let draft = &file.draft;
-    let told = ask(&desk.node, &desk.network, &draft.sender)?;
-    check(&desk.node, &desk.network, &draft.sender, &told)?;
+    let (told, _) = known(&desk.node, &desk.network, &draft.sender)?;
     if current_authority(&draft.sender, &told)? != draft.authority.hash() {
         let message = format!(
             "rejected: the authority of {} is not the one that signed this",
