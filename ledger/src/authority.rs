@@ -12,7 +12,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
-use crate::codec::{encode, refuse};
+use crate::codec::{encode, list, refuse};
 use crate::hash::{Context, Hash};
 use crate::keys::{PublicKey, Signature, SignatureScheme};
 
@@ -82,7 +82,8 @@ impl Policy {
 impl<C> Decode<C> for Policy {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let threshold = Decode::decode(decoder)?;
-        Self::new(threshold, Decode::decode(decoder)?).map_err(|error| match error {
+        let keys = list(decoder, POLICY_KEYS_MAX, "keys")?;
+        Self::new(threshold, keys).map_err(|error| match error {
             PolicyError::Threshold { .. } => refuse("a policy outside 1 ≤ m ≤ n ≤ 16"),
             PolicyError::Order => refuse("policy keys out of order"),
         })

@@ -6,11 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
 use crate::certificate::CommitCertificate;
-use crate::codec::encode;
+use crate::codec::{encode, list};
 use crate::evidence::Evidence;
 use crate::hash::{Context, Hash, HexError};
 use crate::merkle::list_root;
@@ -68,7 +70,7 @@ pub struct BlockHeader {
 }
 
 /// A block as it travels.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Block {
     /// What is agreed on.
     pub header: BlockHeader,
@@ -78,6 +80,14 @@ pub struct Block {
     pub evidence: Vec<Evidence>,
     /// The certificate of the parent; `None` in block 1.
     pub parent_certificate: Option<CommitCertificate>,
+}
+
+/// What follows the header in the encoding of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BlockBody {
+    pub(crate) transactions: Vec<RawTransaction>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) parent_certificate: Option<CommitCertificate>,
 }
 
 /// A final block: with the certificate that the node saw for it.
@@ -114,6 +124,33 @@ impl Block {
         certificate.map_or(Hash::ZERO, CommitCertificate::hash)
     }
 }
+
+impl<C> Decode<C> for Block {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let header = Decode::decode(decoder)?;
+        let body = BlockBody::decode(decoder)?;
+        Ok(Self {
+            header,
+            transactions: body.transactions,
+            evidence: body.evidence,
+            parent_certificate: body.parent_certificate,
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(Block);
+
+impl<C> Decode<C> for BlockBody {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self {
+            transactions: list(decoder, BLOCK_TRANSACTIONS_MAX, "transactions")?,
+            evidence: list(decoder, BLOCK_EVIDENCE_MAX, "evidence")?,
+            parent_certificate: Decode::decode(decoder)?,
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(BlockBody);
 
 impl fmt::Display for BlockHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

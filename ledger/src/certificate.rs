@@ -9,7 +9,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::block::BlockHash;
-use crate::codec::{encode, refuse};
+use crate::codec::{encode, list, refuse};
 use crate::hash::{Context, Hash};
 use crate::keys::{Signature, SignatureCheck, SignatureScheme};
 use crate::validators::{VALIDATORS_MAX, ValidatorSet, VotingPower};
@@ -167,12 +167,9 @@ impl<C> Decode<C> for CommitCertificate {
             height: Decode::decode(decoder)?,
             round: Decode::decode(decoder)?,
             block: Decode::decode(decoder)?,
-            signatures: Decode::decode(decoder)?,
+            signatures: list(decoder, VALIDATORS_MAX, "signatures")?,
         };
         let signers = &certificate.signatures;
-        if signers.len() > VALIDATORS_MAX {
-            return Err(refuse("a certificate with too many signatures"));
-        }
         if !signers.is_sorted_by(|left, right| left.validator < right.validator) {
             return Err(refuse("certificate signers out of order"));
         }

@@ -18,19 +18,23 @@ pub use local::{
     LOCAL_ACCOUNTS, LOCAL_BALANCE, LOCAL_STAKE, LOCAL_UNIT, local_account, local_consensus_key,
 };
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::{AccountId, NetworkKind};
-use crate::codec::encode;
+use crate::codec::{encode, list, text};
 use crate::hash::{Context, Hash};
 use crate::keys::PublicKey;
 use crate::transaction::Amount;
+use crate::validators::VALIDATORS_MAX;
+use check::{NAME_CHARS_MAX, SYMBOL_CHARS_MAX};
 
 /// Most base units in existence.
 pub const SUPPLY_MAX: Amount = 1 << 62;
 
 /// Everything that is fixed before block 1.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Genesis {
     /// Name for people, 1 to 32 characters `a-z0-9-`.
     pub name: String,
@@ -127,6 +131,23 @@ impl Genesis {
         Hash::of(Context::Genesis, &[&encode(self)])
     }
 }
+
+impl<C> Decode<C> for Genesis {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: text(decoder, NAME_CHARS_MAX, "name")?,
+            kind: Decode::decode(decoder)?,
+            time_ms: Decode::decode(decoder)?,
+            symbol: text(decoder, SYMBOL_CHARS_MAX, "symbol")?,
+            decimals: Decode::decode(decoder)?,
+            parameters: Decode::decode(decoder)?,
+            accounts: list(decoder, GENESIS_ACCOUNTS_MAX, "accounts")?,
+            validators: list(decoder, VALIDATORS_MAX, "validators")?,
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(Genesis);
 
 #[cfg(test)]
 mod tests;

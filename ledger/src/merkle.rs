@@ -6,12 +6,18 @@
 //! # Source
 //! RFC 6962, section 2.1 (tree shape and audit paths), with BLAKE3 contexts for the prefixes.
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
+use crate::codec::list;
 use crate::hash::{Context, Hash};
 
+/// Most siblings of a path: one for each bit of the length of a list.
+const PATH_MAX: usize = 32;
+
 /// The audit path of one leaf: sibling hashes from the leaf up.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct ListProof {
     /// Position of the leaf.
     pub index: u32,
@@ -55,6 +61,18 @@ impl ListProof {
             && fold(self.index, self.count, &self.path, leaf(item)).as_ref() == Some(root)
     }
 }
+
+impl<C> Decode<C> for ListProof {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self {
+            index: Decode::decode(decoder)?,
+            count: Decode::decode(decoder)?,
+            path: list(decoder, PATH_MAX, "siblings")?,
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(ListProof);
 
 fn collect(items: &[Hash], index: usize, path: &mut Vec<Hash>) {
     if items.len() <= 1 {

@@ -3,9 +3,11 @@
 //! The key holds sender and digest, so that nobody can take a digest away from another; an entry is
 //! never overwritten.
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
-use crate::codec::{CodecError, decode, encode};
+use crate::codec::{CodecError, decode, encode, text};
 use crate::transaction::MEMO_BYTES_MAX;
 use crate::vote::Height;
 
@@ -13,7 +15,7 @@ use crate::vote::Height;
 pub const RECORD_BYTES_MAX: usize = 8 + 8 + 8 + MEMO_BYTES_MAX;
 
 /// What the state holds of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Record {
     /// The block it was made in.
     pub height: Height,
@@ -37,6 +39,18 @@ impl Record {
         decode::<_, RECORD_BYTES_MAX>(bytes)
     }
 }
+
+impl<C> Decode<C> for Record {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self {
+            height: Decode::decode(decoder)?,
+            time_ms: Decode::decode(decoder)?,
+            note: text(decoder, MEMO_BYTES_MAX, "note")?,
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(Record);
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@
 //! # Limits
 //! A transaction encodes to at most [`TRANSACTION_BYTES_MAX`].
 
+mod decoding;
 mod verification;
 
 use std::fmt;
@@ -44,7 +45,7 @@ pub struct TransactionId(pub Hash);
 pub struct WireId(pub Hash);
 
 /// The part of a transaction that its signatures cover.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Body {
     /// The account, where its authority was replaced; `None` where the authority derives it.
     pub sender: Option<AccountId>,
@@ -61,7 +62,7 @@ pub struct Body {
 }
 
 /// One thing a transaction does.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Action {
     /// Moves `amount` to another account, which it creates where needed.
     Transfer {
@@ -101,7 +102,7 @@ pub enum Action {
 }
 
 /// A transaction as it travels: body and authorization.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Transaction {
     /// What the signatures cover.
     pub body: Body,
@@ -114,7 +115,7 @@ pub struct Transaction {
 /// The encoding of a transaction, shared cheaply.
 ///
 /// Blocks carry transactions in this form, so that a wire id never depends on encoding again.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Encode)]
 pub struct RawTransaction(pub Arc<[u8]>);
 
 /// Why a transaction is malformed, whatever the state of the ledger.
@@ -124,18 +125,9 @@ pub enum TransactionError {
     /// Not the encoding of a transaction.
     #[error("transaction {0}")]
     Codec(#[from] CodecError),
-    /// No action, or too many.
-    #[error("{count} actions, expected 1 to {ACTIONS_MAX}")]
-    ActionCount {
-        /// How many there are.
-        count: usize,
-    },
-    /// The memo or a note is too long.
-    #[error("a memo or note of {size_bytes} bytes, at most {MEMO_BYTES_MAX} are allowed")]
-    MemoSize {
-        /// Its length.
-        size_bytes: usize,
-    },
+    /// No action.
+    #[error("no action, expected 1 to {ACTIONS_MAX}")]
+    NoAction,
     /// The sender is named although the authority derives it.
     #[error("the sender is named although its authority derives it")]
     RedundantSender,
@@ -201,21 +193,10 @@ impl Transaction {
         RawTransaction(encode(self).into())
     }
 
+    /// Checks what decoding leaves open: lengths are checked there.
     fn check_form(&self) -> Result<(), TransactionError> {
-        let count = self.body.actions.len();
-        if count == 0 || count > ACTIONS_MAX {
-            return Err(TransactionError::ActionCount { count });
-        }
-        let notes = self.body.actions.iter().filter_map(|action| match action {
-            Action::Record { note, .. } => Some(note),
-            _ => None,
-        });
-        for text in notes.chain([&self.body.memo]) {
-            if text.len() > MEMO_BYTES_MAX {
-                return Err(TransactionError::MemoSize {
-                    size_bytes: text.len(),
-                });
-            }
+        if self.body.actions.is_empty() {
+            return Err(TransactionError::NoAction);
         }
         if self.body.sender == Some(self.authority.account()) {
             return Err(TransactionError::RedundantSender);

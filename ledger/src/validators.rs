@@ -9,7 +9,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
-use crate::codec::{CodecError, decode, encode, refuse};
+use crate::codec::{CodecError, decode, encode, list, refuse};
 use crate::hash::{Context, Hash};
 use crate::keys::PublicKey;
 
@@ -160,7 +160,7 @@ impl ValidatorSet {
 
 impl<C> Decode<C> for ValidatorSet {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Self::from_sorted(Decode::decode(decoder)?)
+        Self::from_sorted(list(decoder, VALIDATORS_MAX, "validators")?)
             .map_err(|_| refuse("a list of validators that is not a set"))
     }
 }

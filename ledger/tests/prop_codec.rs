@@ -13,7 +13,7 @@ use samples::{Sample, all};
 use starling_ledger::address::AccountId;
 use starling_ledger::codec::{CodecError, decode, encode};
 use starling_ledger::hash::Hash;
-use starling_ledger::transaction::{Action, Body, TRANSACTION_BYTES_MAX};
+use starling_ledger::transaction::{ACTIONS_MAX, Action, Body, TRANSACTION_BYTES_MAX};
 
 /// Lengths no value has, from one that fits into 32 bits to the sign bit of 64.
 const BOMBS: [u64; 4] = [1 << 31, (1 << 32) - 1, 1 << 40, 1 << 63];
@@ -35,7 +35,7 @@ fn body() -> impl Strategy<Value = Body> {
     let unbond = any::<u64>().prop_map(|amount| Action::Unbond { amount });
     let action = prop_oneof![transfer, record, unbond, Just(Action::Unjail)];
     let numbers = any::<(Option<[u8; 32]>, u64, u64, u64)>();
-    (numbers, ".{0,60}", vec(action, 0..20)).prop_map(|(numbers, memo, actions)| {
+    (numbers, ".{0,60}", vec(action, 0..=ACTIONS_MAX)).prop_map(|(numbers, memo, actions)| {
         let (sender, nonce, fee, expires_at_ms) = numbers;
         Body {
             sender: sender.map(AccountId),

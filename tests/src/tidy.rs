@@ -9,6 +9,7 @@
 //! is not seen; clippy's `disallowed-types` and `disallowed-methods` see that.
 
 pub mod links;
+pub mod lists;
 pub mod manifests;
 pub mod purity;
 pub mod rooms;
@@ -68,6 +69,7 @@ pub fn check_file(path: &str, text: &str) -> Vec<Breach> {
     let source = Source::new(path, text);
     let mut breaches = shape::check(&source);
     breaches.extend(purity::check(&source));
+    breaches.extend(lists::check(&source));
     breaches
 }
 

@@ -6,7 +6,7 @@ use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use starling_ledger::codec::encode;
+use starling_ledger::codec::{encode, list};
 
 use super::hello::MAX_LISTEN_ADDRESSES;
 use super::{FrameError, kind_of, known};
@@ -19,7 +19,7 @@ pub const MAX_ADDRESSES_PER_FRAME: usize = 64;
 const MAX_WANT_BYTES: usize = 8;
 
 /// A frame of the address lane.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum AddressFrame {
     /// Asks for addresses.
     Want,
@@ -55,14 +55,26 @@ impl AddressFrame {
     }
 }
 
+impl<C> Decode<C> for AddressFrame {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(match u32::decode(decoder)? {
+            0 => Self::Want,
+            1 => Self::Addresses(list(decoder, MAX_ADDRESSES_PER_FRAME, "nodes")?),
+            _ => return Err(DecodeError::Other("no frame of the address lane")),
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(AddressFrame);
+
 impl<C> Decode<C> for NodeAddress {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let node = Self {
             peer: Decode::decode(decoder)?,
-            addresses: Decode::decode(decoder)?,
+            addresses: list(decoder, MAX_LISTEN_ADDRESSES, "addresses")?,
         };
-        if !(1..=MAX_LISTEN_ADDRESSES).contains(&node.addresses.len()) {
-            return Err(DecodeError::Other("a node with no address or too many"));
+        if node.addresses.is_empty() {
+            return Err(DecodeError::Other("a node with no address"));
         }
         Ok(node)
     }

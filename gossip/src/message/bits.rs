@@ -6,6 +6,7 @@
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
+use starling_ledger::codec::bytes;
 use starling_ledger::validators::VALIDATORS_MAX;
 
 /// Bytes of the largest set.
@@ -65,11 +66,9 @@ impl FromIterator<usize> for Bits {
 
 impl<C> Decode<C> for Bits {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let bits: Vec<u8> = Decode::decode(decoder)?;
-        if bits.len() > MAX_BITS_BYTES || bits.last() == Some(&0) {
-            return Err(DecodeError::Other(
-                "a set of positions that is too long or padded",
-            ));
+        let bits = bytes(decoder, MAX_BITS_BYTES, "positions")?;
+        if bits.last() == Some(&0) {
+            return Err(DecodeError::Other("a set of positions that is padded"));
         }
         Ok(Self(bits))
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use starling_ledger::block::{BLOCK_BYTES_MAX, BlockHash};
-use starling_ledger::codec::encode;
+use starling_ledger::codec::{self, encode};
 use starling_ledger::vote::Height;
 
 use super::{FrameError, kind_of, known};
@@ -16,7 +18,7 @@ const MAX_BLOCK_BYTES: usize = BLOCK_BYTES_MAX + 16;
 const MAX_WANT_BYTES: usize = 64;
 
 /// A frame of the blocks lane.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum BlockFrame {
     /// A block as the ledger encodes it, the header first; not looked at here.
     Block(Arc<[u8]>),
@@ -47,3 +49,18 @@ impl BlockFrame {
         }
     }
 }
+
+impl<C> Decode<C> for BlockFrame {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(match u32::decode(decoder)? {
+            0 => Self::Block(codec::bytes(decoder, BLOCK_BYTES_MAX, "block")?.into()),
+            1 => Self::WantBlock {
+                height: Decode::decode(decoder)?,
+                hash: Decode::decode(decoder)?,
+            },
+            _ => return Err(DecodeError::Other("no frame of the blocks lane")),
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(BlockFrame);

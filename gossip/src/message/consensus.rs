@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use bytes::Bytes;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitSignature;
-use starling_ledger::codec::encode;
+use starling_ledger::codec::{encode, list};
 use starling_ledger::evidence::Evidence;
 use starling_ledger::keys::Signature;
 use starling_ledger::validators::VALIDATORS_MAX;
@@ -146,13 +146,13 @@ impl<C> Decode<C> for PolkaCertificate {
             height: Decode::decode(decoder)?,
             round: Decode::decode(decoder)?,
             block: Decode::decode(decoder)?,
-            signatures: Decode::decode(decoder)?,
+            signatures: list(decoder, VALIDATORS_MAX, "signatures")?,
         };
         let ascending = polka
             .signatures
             .is_sorted_by(|left, right| left.validator < right.validator);
-        if !ascending || polka.signatures.len() > VALIDATORS_MAX {
-            return Err(DecodeError::Other("polka signers out of order or too many"));
+        if !ascending {
+            return Err(DecodeError::Other("polka signers out of order"));
         }
         Ok(polka)
     }
@@ -166,16 +166,14 @@ impl<C> Decode<C> for RoundCertificate {
             height: Decode::decode(decoder)?,
             round: Decode::decode(decoder)?,
             kind: Decode::decode(decoder)?,
-            signatures: Decode::decode(decoder)?,
+            signatures: list(decoder, 2 * VALIDATORS_MAX, "votes")?,
         };
         let place = |entry: &RoundSignature| (entry.validator, entry.vote_type);
         let ascending = certificate
             .signatures
             .is_sorted_by(|left, right| place(left) < place(right));
-        if !ascending || certificate.signatures.len() > 2 * VALIDATORS_MAX {
-            return Err(DecodeError::Other(
-                "votes of a round out of order or too many",
-            ));
+        if !ascending {
+            return Err(DecodeError::Other("votes of a round out of order"));
         }
         Ok(certificate)
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
+use starling_ledger::codec::{list, text};
 use starling_ledger::hash::Hash;
 use starling_ledger::vote::Height;
 
@@ -57,19 +58,17 @@ impl<C> Decode<C> for Hello {
             version_to: Decode::decode(decoder)?,
             features: Decode::decode(decoder)?,
             genesis: Decode::decode(decoder)?,
-            network: Decode::decode(decoder)?,
+            network: text(decoder, MAX_NETWORK_NAME_BYTES, "network")?,
             height: Decode::decode(decoder)?,
-            listen: Decode::decode(decoder)?,
+            listen: list(decoder, MAX_LISTEN_ADDRESSES, "addresses")?,
             salt: Decode::decode(decoder)?,
             instance: Decode::decode(decoder)?,
         };
         if !is_network_name(&hello.network) {
             return Err(DecodeError::Other("a network name that is none"));
         }
-        if hello.listen.len() > MAX_LISTEN_ADDRESSES || hello.version_from > hello.version_to {
-            return Err(DecodeError::Other(
-                "too many addresses, or no version at all",
-            ));
+        if hello.version_from > hello.version_to {
+            return Err(DecodeError::Other("no version at all"));
         }
         Ok(hello)
     }

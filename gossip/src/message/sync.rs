@@ -7,7 +7,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use starling_ledger::block::BlockHash;
-use starling_ledger::codec::encode;
+use starling_ledger::codec::{bytes, encode, list_of};
 use starling_ledger::vote::Height;
 
 use super::{FrameError, kind_of, known};
@@ -81,11 +81,8 @@ impl SyncFrame {
 
 impl<C> Decode<C> for RawBlocks {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let blocks: Vec<Arc<[u8]>> = Decode::decode(decoder)?;
-        if blocks.len() > MAX_RANGE_BLOCKS {
-            return Err(DecodeError::Other("a range of too many blocks"));
-        }
-        Ok(Self(blocks))
+        let block = |decoder: &mut D| bytes(decoder, MAX_SYNC_FRAME_BYTES, "block").map(Arc::from);
+        list_of(decoder, (MAX_RANGE_BLOCKS, "blocks"), block).map(Self)
     }
 }
 

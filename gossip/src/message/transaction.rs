@@ -1,15 +1,20 @@
 //! The transactions lane: flooded transactions, in batches.
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
-use starling_ledger::codec::encode;
+use starling_ledger::codec::{encode, list};
 use starling_ledger::transaction::RawTransaction;
 
 use super::{FrameError, kind_of, known};
 use crate::lane::MAX_TRANSACTIONS_FRAME_BYTES;
 
+/// Most transactions of a push: as many as fit into a frame if each is nothing but its length.
+pub const MAX_TRANSACTIONS_PER_FRAME: usize = MAX_TRANSACTIONS_FRAME_BYTES / 8;
+
 /// A frame of the transactions lane.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum TransactionFrame {
     /// Transactions that the sender checked, each at most
     /// [`TRANSACTION_BYTES_MAX`](starling_ledger::transaction::TRANSACTION_BYTES_MAX).
@@ -38,3 +43,14 @@ impl TransactionFrame {
         }
     }
 }
+
+impl<C> Decode<C> for TransactionFrame {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(match u32::decode(decoder)? {
+            0 => Self::Push(list(decoder, MAX_TRANSACTIONS_PER_FRAME, "transactions")?),
+            _ => return Err(DecodeError::Other("no frame of the transactions lane")),
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(TransactionFrame);

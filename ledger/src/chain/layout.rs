@@ -4,10 +4,8 @@ use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
 use crate::block::{Block, BlockHash};
-use crate::certificate::CommitCertificate;
 use crate::codec::encode;
-use crate::evidence::Evidence;
-use crate::transaction::{Nonce, RawTransaction};
+use crate::transaction::Nonce;
 use crate::vote::Height;
 
 /// The key of the genesis.
@@ -37,14 +35,6 @@ const BY_HASH: u8 = 1;
 pub(super) struct Place {
     pub(super) height: Height,
     pub(super) index: u32,
-}
-
-/// What a stored body decodes to: a block without its header.
-#[derive(Decode)]
-pub(super) struct BlockBody {
-    pub(super) transactions: Vec<RawTransaction>,
-    pub(super) evidence: Vec<Evidence>,
-    pub(super) parent_certificate: Option<CommitCertificate>,
 }
 
 /// Encodes a number so that keys are in its order.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bincode::Decode;
 
-use super::layout::{self, BlockBody, Place};
+use super::layout::{self, Place};
 use super::{ChainError, corrupt};
-use crate::block::{BLOCK_BYTES_MAX, Block, BlockHash, BlockHeader};
+use crate::block::{BLOCK_BYTES_MAX, Block, BlockBody, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;
 use crate::codec::decode;
 use crate::genesis::Genesis;

@@ -9,9 +9,9 @@ use crate::validators::{VALIDATORS_MAX, ValidatorSetError};
 pub const GENESIS_ACCOUNTS_MAX: usize = 100_000;
 
 /// Most characters of a network's name.
-const NAME_CHARS_MAX: usize = 32;
+pub(super) const NAME_CHARS_MAX: usize = 32;
 /// Most characters of a unit's symbol.
-const SYMBOL_CHARS_MAX: usize = 8;
+pub(super) const SYMBOL_CHARS_MAX: usize = 8;
 /// Most decimal places of a unit: one whole unit stays below a millionth of the largest supply.
 const DECIMALS_MAX: u8 = 12;
 /// The year 10000, in milliseconds: later times have no common way of being written.

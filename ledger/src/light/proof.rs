@@ -8,7 +8,7 @@ use super::LightError;
 use crate::account::Account;
 use crate::address::AccountId;
 use crate::block::BlockHeader;
-use crate::codec::refuse;
+use crate::codec::list;
 use crate::hash::Hash;
 use crate::merkle::ListProof;
 use crate::record::Record;
@@ -151,15 +151,11 @@ pub fn verify_history(
 
 impl<C> Decode<C> for HistoryProof {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let proof = Self {
+        Ok(Self {
             account: Decode::decode(decoder)?,
             before: Decode::decode(decoder)?,
-            ids: Decode::decode(decoder)?,
-        };
-        match proof.ids.len() <= HISTORY_IDS_MAX {
-            true => Ok(proof),
-            false => Err(refuse("a history of too many ids")),
-        }
+            ids: list(decoder, HISTORY_IDS_MAX, "ids")?,
+        })
     }
 }
 

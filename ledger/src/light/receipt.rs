@@ -56,7 +56,7 @@ use super::{
 use crate::account::Account;
 use crate::address::AccountId;
 use crate::block::BlockHeader;
-use crate::codec::refuse;
+use crate::codec::list;
 use crate::genesis::Genesis;
 use crate::hash::Hash;
 use crate::keys::SignatureScheme;
@@ -360,16 +360,12 @@ impl Subject {
 
 impl<C> Decode<C> for Receipt {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let receipt = Self {
+        Ok(Self {
             genesis: Decode::decode(decoder)?,
             anchor: Decode::decode(decoder)?,
-            steps: Decode::decode(decoder)?,
+            steps: list(decoder, STEPS_MAX, "steps")?,
             subject: Decode::decode(decoder)?,
-        };
-        match receipt.steps.len() <= STEPS_MAX {
-            true => Ok(receipt),
-            false => Err(refuse("a receipt of too many steps")),
-        }
+        })
     }
 }
 

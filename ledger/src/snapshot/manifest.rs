@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 use super::SnapshotError;
 use crate::block::BlockHeader;
 use crate::certificate::CommitCertificate;
-use crate::codec::{decode, decode_prefix, encode, refuse};
+use crate::codec::{decode, decode_prefix, encode, list, refuse};
 use crate::genesis::Genesis;
 use crate::hash::Hash;
 use crate::keys::SignatureScheme;
@@ -182,13 +182,10 @@ impl<C> Decode<C> for SnapshotManifest {
             certificate: Decode::decode(decoder)?,
             signed_by: Decode::decode(decoder)?,
             validators: Decode::decode(decoder)?,
-            chunks: Decode::decode(decoder)?,
+            chunks: list(decoder, MANIFEST_CHUNKS_MAX, "chunks")?,
         };
         if manifest.version != MANIFEST_VERSION {
             return Err(refuse("a manifest of another format"));
-        }
-        if manifest.chunks.len() > MANIFEST_CHUNKS_MAX {
-            return Err(refuse("a manifest with too many chunks"));
         }
         Ok(manifest)
     }

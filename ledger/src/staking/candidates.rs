@@ -10,7 +10,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::address::AccountId;
-use crate::codec::{CodecError, decode, encode, refuse};
+use crate::codec::{CodecError, decode, encode, list, refuse};
 use crate::transaction::Amount;
 
 /// Most candidates. Our choice: twice the largest set of validators, so that there is somebody to
@@ -79,10 +79,7 @@ impl Candidates {
 
 impl<C> Decode<C> for Candidates {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let listed = Vec::<Listed>::decode(decoder)?;
-        if listed.len() > CANDIDATES_MAX {
-            return Err(refuse("too many candidates"));
-        }
+        let listed: Vec<Listed> = list(decoder, CANDIDATES_MAX, "candidates")?;
         let ordered: Vec<_> = listed
             .into_iter()
             .map(|Listed(amount, account)| (Reverse(amount), account))

@@ -5,7 +5,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use crate::certificate::CommitCertificate;
-use crate::codec::{CodecError, decode, encode, refuse};
+use crate::codec::{CodecError, decode, encode, list};
 use crate::validators::{VALIDATORS_MAX, ValidatorSet, VotingPower};
 
 /// Least part of an epoch's certificates a validator has to sign, in percent: design, section 2.
@@ -98,14 +98,10 @@ impl Presence {
 
 impl<C> Decode<C> for Presence {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let presence = Self {
+        Ok(Self {
             counted: Decode::decode(decoder)?,
-            signed: Decode::decode(decoder)?,
-        };
-        match presence.signed.len() > VALIDATORS_MAX {
-            true => Err(refuse("the presence of too many validators")),
-            false => Ok(presence),
-        }
+            signed: list(decoder, VALIDATORS_MAX, "validators")?,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 use super::Epoch;
-use crate::codec::{CodecError, decode, encode, refuse};
+use crate::codec::{CodecError, decode, encode, list, refuse};
 use crate::keys::PublicKey;
 use crate::transaction::Amount;
 
@@ -96,14 +96,13 @@ impl<C> Decode<C> for Stake {
         let stake = Self {
             consensus_key: Decode::decode(decoder)?,
             bonded: Decode::decode(decoder)?,
-            releases: Decode::decode(decoder)?,
+            releases: list(decoder, RELEASES_MAX + 1, "releases")?,
             status: Decode::decode(decoder)?,
         };
-        let releases = &stake.releases;
-        if releases.len() > RELEASES_MAX + 1 {
-            return Err(refuse("a stake with too many releases"));
-        }
-        if !releases.is_sorted_by(|left, right| left.epoch < right.epoch) {
+        if !stake
+            .releases
+            .is_sorted_by(|left, right| left.epoch < right.epoch)
+        {
             return Err(refuse("releases out of order"));
         }
         Ok(stake)

@@ -22,7 +22,7 @@ use super::page::{Entries, KEY_BYTES_MAX, PAGE_BYTES_MAX, Page, VALUE_BYTES_MAX,
 use super::path::{DEPTH_MAX, Path, position};
 use super::store::put_page;
 use super::trie::{branch_hash, halves};
-use crate::codec::{CodecError, decode, refuse};
+use crate::codec::{CodecError, bytes, decode, list, refuse};
 use crate::hash::Hash;
 use crate::storage::WriteBatch;
 
@@ -205,14 +205,11 @@ impl<C> Decode<C> for StateChunk {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let chunk = Self {
             path: Decode::decode(decoder)?,
-            siblings: Decode::decode(decoder)?,
-            content: Decode::decode(decoder)?,
+            siblings: list(decoder, DEPTH_MAX, "siblings")?,
+            content: bytes(decoder, CHUNK_CONTENT_BYTES_MAX, "content")?,
         };
         if chunk.siblings.len() != chunk.path.depth() {
             return Err(refuse("a chunk without a sibling for each bit of its path"));
-        }
-        if chunk.content.len() > CHUNK_CONTENT_BYTES_MAX {
-            return Err(refuse("a chunk with more content than one may have"));
         }
         Ok(chunk)
     }

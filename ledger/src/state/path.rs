@@ -7,11 +7,13 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 
-use crate::codec::refuse;
+use crate::codec::{bytes, refuse};
 use crate::hash::{Context, Hash};
 
 /// Bits of a hashed key, and so the greatest depth of the trie.
 pub const DEPTH_MAX: usize = 256;
+/// Most bytes of a path as a key: its bits, and the one that closes them.
+const KEY_BYTES_MAX: usize = DEPTH_MAX / 8 + 1;
 
 /// The first `depth` bits of a hashed key; the bits after them are zero.
 ///
@@ -125,7 +127,7 @@ impl Encode for Path {
 
 impl<C> Decode<C> for Path {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let key: Vec<u8> = Decode::decode(decoder)?;
+        let key = bytes(decoder, KEY_BYTES_MAX, "path")?;
         Self::from_key(&key).ok_or_else(|| refuse("a path that leads nowhere in the trie"))
     }
 }

@@ -14,12 +14,13 @@ use bincode::{Decode, Encode};
 use super::page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, Page, PageError, VALUE_BYTES_MAX};
 use super::path::{DEPTH_MAX, Path, bit, position};
 use super::trie::branch_hash;
-use crate::codec::refuse;
+use crate::codec::{bytes, list, refuse};
 use crate::hash::Hash;
 
 /// Most bytes of an encoded proof: a page of one large entry and a sibling per bit.
-pub const PROOF_BYTES_MAX: usize =
-    PAGE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + DEPTH_MAX * 32 + 16;
+pub const PROOF_BYTES_MAX: usize = PAGE_IN_PROOF_BYTES_MAX + DEPTH_MAX * 32 + 16;
+/// Most bytes of the page: one large entry is a page of its own.
+const PAGE_IN_PROOF_BYTES_MAX: usize = PAGE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX;
 
 /// The page of a key and the hashes beside its way, from the page up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,18 +95,15 @@ impl Encode for StateProof {
 
 impl<C> Decode<C> for StateProof {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let bytes: Vec<u8> = Decode::decode(decoder)?;
-        let page = Page::from_bytes(bytes.into()).map_err(|error| {
+        let page = bytes(decoder, PAGE_IN_PROOF_BYTES_MAX, "page")?;
+        let page = Page::from_bytes(page.into()).map_err(|error| {
             refuse(match error {
                 PageError::Entry => "a state proof with a malformed page",
                 PageError::Order => "a state proof with a page out of order",
                 PageError::Size => "a state proof with a page above the limit",
             })
         })?;
-        let siblings: Vec<Hash> = Decode::decode(decoder)?;
-        if siblings.len() > DEPTH_MAX {
-            return Err(refuse("a state proof deeper than a hash has bits"));
-        }
+        let siblings = list(decoder, DEPTH_MAX, "siblings")?;
         Ok(Self { page, siblings })
     }
 }

@@ -197,6 +197,7 @@ impl Required {
 mod tests {
     use super::*;
     use crate::authority::{Authority, Policy};
+    use crate::codec::CodecError;
     use crate::keys::{Ed25519, SecretKey, Signer};
     use crate::transaction::{Body, MEMO_BYTES_MAX};
 
@@ -231,6 +232,12 @@ mod tests {
             authority,
             signatures,
         }
+    }
+
+    fn too_long(what: &str) -> TransactionError {
+        let allowed = format!("at most {MEMO_BYTES_MAX} are allowed");
+        let reason = format!("{what}: a length of {}, {allowed}", MEMO_BYTES_MAX + 1);
+        CodecError::Malformed { reason }.into()
     }
 
     fn one_key() -> Authority {
@@ -285,8 +292,7 @@ mod tests {
         samples.push((signed(one_key(), second, &[0]), lost()));
         let mut long = signed(one_key(), unjail(), &[0]);
         long.body.memo = "m".repeat(MEMO_BYTES_MAX + 1);
-        let size_bytes = long.body.memo.len();
-        samples.push((long, Err(TransactionError::MemoSize { size_bytes })));
+        samples.push((long, Err(too_long("memo"))));
         samples
     }
 

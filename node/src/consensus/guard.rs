@@ -14,6 +14,8 @@
 
 use std::collections::BTreeMap;
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use starling_ledger::codec;
 use starling_ledger::keys::PublicKey;
@@ -28,6 +30,9 @@ pub const REWRITE_BYTES: usize = 1 << 20;
 const MAX_ROUNDS: usize = 64;
 /// Most bytes of one record: the messages of one step of the machine, or the whole state.
 const MAX_RECORD_BYTES: usize = 1 << 18;
+/// Most messages of one record. Our choice: five times the whole state, and fewer than its bytes
+/// allow.
+const MAX_RECORD_MESSAGES: usize = 1_024;
 
 /// A message of the own key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -50,7 +55,7 @@ pub enum SignedStep {
 }
 
 /// What is written at once.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct GuardRecord {
     /// Whose messages these are.
     pub key: PublicKey,
@@ -274,6 +279,18 @@ impl GuardState {
     }
 }
 
+impl<C> Decode<C> for GuardRecord {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self {
+            key: Decode::decode(decoder)?,
+            height: Decode::decode(decoder)?,
+            round_floor: Decode::decode(decoder)?,
+            watching: Decode::decode(decoder)?,
+            messages: codec::list(decoder, MAX_RECORD_MESSAGES, "messages")?,
+        })
+    }
+}
+
 /// Returns the bytes that a record appends to the file.
 pub fn encode_record(record: &GuardRecord) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -335,6 +352,26 @@ mod tests {
 
     fn guard() -> GuardState {
         GuardState::new(SecretKey::local("guarded").public_key())
+    }
+
+    #[test]
+    fn a_record_of_the_most_messages_is_read_back() {
+        let message = prevote(7, 1, Some(1));
+        let most = MAX_RECORD_BYTES / codec::encode(&message).len();
+        let record = |count| GuardRecord {
+            key: SecretKey::local("guarded").public_key(),
+            height: 7,
+            round_floor: 1,
+            watching: false,
+            messages: vec![message; count],
+        };
+        let read = |count| {
+            let bytes = codec::encode(&record(count));
+            codec::decode::<GuardRecord, MAX_RECORD_BYTES>(&bytes)
+        };
+        assert!(most > MAX_RECORD_MESSAGES);
+        assert_eq!(read(MAX_RECORD_MESSAGES), Ok(record(MAX_RECORD_MESSAGES)));
+        assert!(read(MAX_RECORD_MESSAGES + 1).is_err());
     }
 
     #[test]

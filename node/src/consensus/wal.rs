@@ -10,9 +10,11 @@
 //! it with
 //! [`retain`] (to a new file, synced and renamed over the old one).
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use starling_gossip::message::PolkaCertificate;
-use starling_ledger::block::BlockHash;
+use starling_ledger::block::{BLOCK_BYTES_MAX, BlockHash};
 use starling_ledger::codec;
 use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote};
 
@@ -21,6 +23,8 @@ use super::frame::{self, FrameError, MAX_PAYLOAD_BYTES};
 
 /// The number of records that a batch begins with.
 const BATCH_HEADER_BYTES: usize = 8;
+/// Most records of a batch. Our choice: 16 MB of memory at most, and far more than one step makes.
+const MAX_BATCH_RECORDS: usize = 65_536;
 
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -31,8 +35,11 @@ pub struct LogRecord {
     pub entry: LogEntry,
 }
 
+/// What one write appends.
+struct Batch(Vec<LogRecord>);
+
 /// What a record holds.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum LogEntry {
     /// A vote, own or not.
     Vote(SignedVote),
@@ -119,16 +126,54 @@ impl LogEntry {
     }
 }
 
+impl<C> Decode<C> for Batch {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        codec::list(decoder, MAX_BATCH_RECORDS, "records").map(Self)
+    }
+}
+
+impl<C> Decode<C> for LogEntry {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(match u32::decode(decoder)? {
+            0 => Self::Vote(Decode::decode(decoder)?),
+            1 => Self::Proposal(Decode::decode(decoder)?),
+            2 => Self::Value {
+                round: Decode::decode(decoder)?,
+                block: Decode::decode(decoder)?,
+                valid: Decode::decode(decoder)?,
+            },
+            3 => Self::Timeout {
+                step: Decode::decode(decoder)?,
+                round: Decode::decode(decoder)?,
+            },
+            4 => Self::Polka(Decode::decode(decoder)?),
+            5 => Self::Body {
+                block: Decode::decode(decoder)?,
+                raw: codec::bytes(decoder, BLOCK_BYTES_MAX, "block")?,
+            },
+            _ => {
+                return Err(DecodeError::Other(
+                    "a record that this release does not know",
+                ));
+            }
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(LogEntry);
+
 /// Returns the bytes that one write appends: the records of a `Persist` in one frame.
 ///
-/// Only bodies of more than [`MAX_PAYLOAD_BYTES`] together need several.
+/// Only bodies of more than [`MAX_PAYLOAD_BYTES`] together, or more records than any step makes,
+/// need several.
 pub fn encode(records: &[LogRecord]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut batch: Vec<&LogRecord> = Vec::new();
     let mut batch_bytes = BATCH_HEADER_BYTES;
     for record in records {
         let record_bytes = codec::encode(record).len();
-        if !batch.is_empty() && batch_bytes + record_bytes > MAX_PAYLOAD_BYTES {
+        let full = batch.len() == MAX_BATCH_RECORDS;
+        if full || (!batch.is_empty() && batch_bytes + record_bytes > MAX_PAYLOAD_BYTES) {
             frame::append(&mut bytes, &codec::encode(&batch));
             batch.clear();
             batch_bytes = BATCH_HEADER_BYTES;
@@ -150,11 +195,12 @@ pub fn decode(bytes: &[u8]) -> Result<Log, FrameError> {
     let frames = frame::read(bytes)?;
     let mut records = Vec::new();
     for (offset, payload) in frames.payloads {
-        let batch = codec::decode::<Vec<LogRecord>, MAX_PAYLOAD_BYTES>(payload);
-        records.extend(batch.map_err(|error| FrameError::Content {
+        let batch = codec::decode::<Batch, MAX_PAYLOAD_BYTES>(payload);
+        let Batch(batch) = batch.map_err(|error| FrameError::Content {
             offset,
             reason: error.to_string(),
-        })?);
+        })?;
+        records.extend(batch);
     }
     Ok(Log {
         records,
@@ -206,6 +252,19 @@ mod tests {
         let log = decode(&bytes).unwrap();
         assert_eq!(log.records, [timeout(1), body(1)]);
         assert_eq!(log.good_bytes, bytes.len());
+    }
+
+    #[test]
+    fn the_most_records_and_the_largest_body_are_read_back() {
+        let mut records = vec![timeout(1); MAX_BATCH_RECORDS + 1];
+        records.push(LogRecord {
+            height: 1,
+            entry: LogEntry::Body {
+                block: BlockHash(Hash([7; 32])),
+                raw: vec![7; BLOCK_BYTES_MAX],
+            },
+        });
+        assert_eq!(decode(&encode(&records)).unwrap().records, records);
     }
 
     #[test]
