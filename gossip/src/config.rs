@@ -8,6 +8,7 @@ use starling_ledger::vote::Height;
 
 use crate::input::ConfiguredPeer;
 use crate::peer_id::PeerId;
+use crate::random::Seed;
 
 /// Outbound links a node wants. gossip.md, section 2: degree 16 in the mean, 8 of them dialed.
 pub const OUTBOUND_TARGET: usize = 8;
@@ -34,5 +35,5 @@ pub struct GossipConfig {
     /// Height and hash of the last final block.
     pub head: (Height, BlockHash),
     /// The start of all chance: drawn from the operating system, or from the simulator's seed.
-    pub seed: u64,
+    pub seed: Seed,
 }

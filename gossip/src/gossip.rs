@@ -22,7 +22,7 @@ use crate::input::{ConfiguredPeer, Input};
 use crate::link::LinkId;
 use crate::overlay::{AddressStatus, Bans, Overlay, PeerStatus};
 use crate::peer_id::PeerId;
-use crate::random::Random;
+use crate::random::{Purpose, Random};
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -33,20 +33,19 @@ pub struct Gossip {
     flood: Flood,
     messages: Messages,
     sync: Sync,
-    random: Random,
+    blocks: Random,
     counters: Counters,
 }
 
 impl Gossip {
     /// Makes a machine without links; it wants a wake-up at once, to dial.
     pub fn new(config: &GossipConfig) -> Self {
-        let mut random = Random::new(config.seed);
         Self {
             overlay: Overlay::new(config),
             flood: Flood::new(),
             messages: Messages::new(),
-            sync: Sync::new(config.head, random.next()),
-            random,
+            sync: Sync::new(config.head, config.seed.random(Purpose::Ranges)),
+            blocks: config.seed.random(Purpose::Blocks),
             counters: Counters::default(),
         }
     }

@@ -41,7 +41,7 @@ use crate::lane::Lane;
 use crate::link::{DialFailure, Direction, DisconnectReason, LinkId};
 use crate::message::{ConsensusFrame, Hello, WIRE_VERSION};
 use crate::peer_id::PeerId;
-use crate::random::Random;
+use crate::random::{Purpose, Random};
 use crate::time::Instant;
 
 use session::{PING_EVERY, Session, Stage};
@@ -58,7 +58,10 @@ pub struct Overlay {
     up: BTreeMap<PeerId, LinkId>,
     book: AddressBook,
     bans: Bans,
-    random: Random,
+    pings: Random,
+    dials: Random,
+    asks: Random,
+    teaching: Random,
     next_dials: Instant,
     next_ask: Instant,
     counters: Counters,
@@ -67,7 +70,6 @@ pub struct Overlay {
 impl Overlay {
     /// Makes an overlay without links.
     pub fn new(config: &GossipConfig) -> Self {
-        let mut random = Random::new(config.seed);
         let mut book = AddressBook::new(config.me);
         for known in &config.known {
             if let Some(peer) = known.peer {
@@ -90,8 +92,8 @@ impl Overlay {
             network: config.network.clone(),
             height: config.head.0,
             listen: config.listen.clone(),
-            salt: random.next(),
-            instance: random.next(),
+            salt: config.seed.random(Purpose::Salt).number(),
+            instance: config.seed.random(Purpose::Instance).number(),
         };
         Self {
             me: config.me,
@@ -100,7 +102,10 @@ impl Overlay {
             up: BTreeMap::new(),
             book,
             bans: Bans::default(),
-            random,
+            pings: config.seed.random(Purpose::Pings),
+            dials: config.seed.random(Purpose::Dials),
+            asks: config.seed.random(Purpose::Asks),
+            teaching: config.seed.random(Purpose::Teaching),
             next_dials: Instant::START,
             next_ask: Instant::START,
             counters: Counters::default(),
@@ -159,7 +164,7 @@ impl Overlay {
             self.book.forget(at);
         } else {
             self.book
-                .failed(at, reason.to_string(), now, &mut self.random);
+                .failed(at, reason.to_string(), now, &mut self.dials);
         }
         self.next_dials = now;
     }
@@ -220,7 +225,7 @@ impl Overlay {
     }
 
     fn session_due(&mut self, now: Instant, link: LinkId, out: &mut Outbox) {
-        let nonce = self.random.next();
+        let nonce = self.pings.number();
         let Some(session) = self.sessions.get_mut(&link) else {
             return;
         };
@@ -238,14 +243,14 @@ impl Overlay {
 
     /// Dials as long as slots are free and addresses are due.
     fn dial(&mut self, now: Instant, out: &mut Outbox) {
-        self.counters.dials_failed += self.book.expire_dials(now, &mut self.random) as u64;
+        self.counters.dials_failed += self.book.expire_dials(now, &mut self.dials) as u64;
         let target = OUTBOUND_TARGET
             .max(self.book.configured_count())
             .min(MAX_OUTBOUND);
         let outbound = |session: &&Session| session.direction == Direction::Outbound;
         let mut dialing: BTreeMap<_, _> = self.book.dialing().collect();
         let mut busy = self.sessions.values().filter(outbound).count() + dialing.len();
-        for (address, peer) in self.book.due(now, &mut self.random) {
+        for (address, peer) in self.book.due(now, &mut self.dials) {
             if busy >= target {
                 break;
             }
@@ -324,12 +329,11 @@ impl Overlay {
                 Stage::AwaitsHello if !self.up.contains_key(&peer) => {
                     self.counters.dials_failed += 1;
                     self.book
-                        .failed(session.address, reason.to_owned(), now, &mut self.random);
+                        .failed(session.address, reason.to_owned(), now, &mut self.dials);
                 }
                 _ => {
                     let lived = now.since(session.since);
-                    self.book
-                        .lost(session.address, lived, now, &mut self.random);
+                    self.book.lost(session.address, lived, now, &mut self.dials);
                 }
             }
         }

@@ -89,7 +89,7 @@ pub(crate) struct Sync {
 }
 
 impl Sync {
-    pub(crate) const fn new((ours, head): (Height, BlockHash), seed: u64) -> Self {
+    pub(crate) const fn new((ours, head): (Height, BlockHash), random: Random) -> Self {
         Self {
             ours,
             head,
@@ -102,7 +102,7 @@ impl Sync {
             is_behind: false,
             status_due: None,
             status_sent: None,
-            random: Random::new(seed),
+            random,
         }
     }
 

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use starling_gossip::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
+use starling_gossip::random::Seed;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, keep_blocks_min};
@@ -294,7 +295,7 @@ fn gossip_config(
     tip: &Tip,
     transport: &Transport,
 ) -> Result<GossipConfig, RuntimeError> {
-    let mut seed = [0; 8];
+    let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| std::io::Error::other(error.to_string()))?;
     Ok(GossipConfig {
         me: transport.id(),
@@ -304,6 +305,6 @@ fn gossip_config(
         peers: config.peers.clone(),
         known: Vec::new(),
         head: (tip.height, tip.hash),
-        seed: u64::from_le_bytes(seed),
+        seed: Seed::new(seed),
     })
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use starling_fuzz::fuzz_target;
 use starling_gossip::link::Direction;
 use starling_gossip::message::{ConsensusFrame, Hello};
+use starling_gossip::random::Seed;
 use starling_gossip::{Action, Gossip, GossipConfig, Input, Instant, Lane, LinkId, PeerId};
 use starling_ledger::block::BlockHash;
 use starling_ledger::hash::Hash;
@@ -26,7 +27,7 @@ fn machine() -> Gossip {
         peers: vec![],
         known: vec![],
         head: (3, BlockHash(Hash([3; 32]))),
-        seed: 1,
+        seed: Seed::of(1),
     })
 }
 

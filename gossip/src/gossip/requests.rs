@@ -109,7 +109,7 @@ impl Gossip {
             Some(peer) => self.overlay.link_of(peer).into_iter().collect(),
             None => self.overlay.links().collect(),
         };
-        self.random.shuffle(&mut asked);
+        self.blocks.shuffle(&mut asked);
         let frame = BlockFrame::WantBlock { height, hash }.encode();
         for link in asked.into_iter().take(ASKED_FOR_BLOCK) {
             out.send(link, Lane::Blocks, frame.clone());

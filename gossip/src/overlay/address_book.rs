@@ -407,6 +407,7 @@ pub fn is_dialable(address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Purpose, Seed};
 
     fn address(number: u16) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, 1], 1_000 + number))
@@ -419,7 +420,7 @@ mod tests {
     #[test]
     fn backs_off_up_to_a_limit_and_keeps_the_reason() {
         let mut book = AddressBook::new(peer(0));
-        let mut random = Random::new(1);
+        let mut random = Seed::of(1).random(Purpose::Dials);
         book.configure(
             ConfiguredPeer {
                 address: address(1),
@@ -442,7 +443,7 @@ mod tests {
     #[test]
     fn a_peer_that_comes_and_goes_is_dialed_ever_less_often() {
         let mut book = AddressBook::new(peer(0));
-        let mut random = Random::new(1);
+        let mut random = Seed::of(1).random(Purpose::Dials);
         book.configure(
             ConfiguredPeer {
                 address: address(1),
@@ -500,7 +501,7 @@ mod tests {
                 address(1),
                 "down".to_owned(),
                 Instant::START,
-                &mut Random::new(1),
+                &mut Seed::of(1).random(Purpose::Dials),
             );
         }
         assert!(book.status().is_empty());

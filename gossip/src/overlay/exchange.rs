@@ -35,9 +35,9 @@ impl Overlay {
         } else {
             ASK_EVERY
         };
-        self.next_ask = now + self.random.jitter(pause);
+        self.next_ask = now + self.asks.jitter(pause);
         let links: Vec<_> = self.links().collect();
-        let chosen = usize::try_from(self.random.below(links.len() as u64)).unwrap_or(0);
+        let chosen = usize::try_from(self.asks.below(links.len() as u64)).unwrap_or(0);
         if let Some(link) = links.get(chosen) {
             self.ask_addresses(*link, out);
         }
@@ -78,7 +78,7 @@ impl Overlay {
             .copied()
             .filter(|peer| *peer != asker)
             .collect();
-        self.random.shuffle(&mut peers);
+        self.teaching.shuffle(&mut peers);
         let node = |peer| NodeAddress {
             peer,
             addresses: self.book.of_peer(peer),
@@ -119,7 +119,7 @@ impl Overlay {
                     continue;
                 }
                 // Two nodes that hear of each other at once should not dial at once.
-                let at = now + self.random.jitter(Duration::from_millis(100));
+                let at = now + self.dials.jitter(Duration::from_millis(100));
                 let source = AddressSource::Taught(teacher);
                 is_news |= self.book.learn(*address, node.peer, source, at);
             }

@@ -127,7 +127,7 @@ impl Claims {
             claim.has(height) && claim.asked < MAX_REQUESTS_PER_PEER && claim.is_trusted(now)
         });
         let ranked =
-            able.map(|(link, it)| ((it.strikes, it.asked, random.next()), *link, it.height));
+            able.map(|(link, it)| ((it.strikes, it.asked, random.number()), *link, it.height));
         ranked.min().map(|(_, link, height)| (link, height))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use starling_gossip::Input;
 use starling_gossip::input::Verdict;
 use starling_gossip::message::ConsensusMessage;
-use starling_gossip::random::Random;
+use starling_gossip::random::{Purpose, Random, Seed};
 use starling_ledger::block::BlockHash;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{SecretKey, Signer as _};
@@ -80,7 +80,7 @@ fn a_ring_is_flooded_and_each_node_checks_each_transaction_once() {
 
 #[test]
 fn a_random_graph_is_flooded() {
-    let mut random = Random::new(9);
+    let mut random = Seed::of(9).random(Purpose::Dials);
     let mut edges: Vec<_> = (1..40)
         .map(|node| (node, usize_below(&mut random, node)))
         .collect();

@@ -1,5 +1,6 @@
 //! Gossip machines that talk to each other in virtual time.
 
+mod chance;
 mod flooding;
 mod hostile;
 mod meshing;

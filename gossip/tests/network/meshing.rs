@@ -5,6 +5,7 @@ use std::time::Duration;
 use starling_gossip::config::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::link::Direction;
+use starling_gossip::random::Seed;
 use starling_gossip::{Input, Lane};
 use starling_ledger::hash::{Context, Hash};
 
@@ -62,7 +63,7 @@ fn a_restarted_peer_takes_the_place_of_its_old_link() {
     assert_eq!(net.peers(0).len(), 1);
     // The process dies without a word, and node 0 is not told.
     net.nodes[1].gossip = starling_gossip::Gossip::new(&GossipConfig {
-        seed: 77,
+        seed: Seed::of(77),
         ..config(1, &[])
     });
     net.nodes[1].peer_events.clear();
@@ -125,7 +126,7 @@ fn known_addresses_suffice_to_join_again() {
     // The same node again, at its old address, with no configured peer at all.
     let restarted = GossipConfig {
         known,
-        seed: 5,
+        seed: Seed::of(5),
         ..config(2, &[])
     };
     net.nodes.truncate(2);

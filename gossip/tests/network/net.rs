@@ -13,6 +13,7 @@ use starling_gossip::fault::PeerFault;
 use starling_gossip::input::{ConfiguredPeer, Verdict};
 use starling_gossip::link::{DialFailure, Direction, DisconnectReason};
 use starling_gossip::message::ConsensusMessage;
+use starling_gossip::random::Seed;
 use starling_gossip::{Action, Gossip, Input, Instant, Lane, LinkId, PeerId};
 use starling_ledger::block::BlockHash;
 use starling_ledger::hash::{Context, Hash};
@@ -124,7 +125,7 @@ pub(crate) fn config(number: usize, peers: &[usize]) -> GossipConfig {
         peers: peers.iter().map(configured).collect(),
         known: Vec::new(),
         head: (0, BlockHash(genesis())),
-        seed: 1_000 + number as u64,
+        seed: Seed::of(1_000 + number as u64),
     }
 }
 

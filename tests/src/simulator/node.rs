@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use starling_gossip::input::ConfiguredPeer;
+use starling_gossip::random::Seed;
 use starling_gossip::{GossipConfig, Instant, LinkId, PeerId};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::ChainStore;
@@ -153,7 +154,7 @@ impl Node {
             peers: others.copied().collect(),
             known: Vec::new(),
             head: (tip.height, tip.hash),
-            seed,
+            seed: Seed::of(seed),
         };
         let config = CoreConfig {
             gossip,
