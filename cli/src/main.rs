@@ -15,6 +15,7 @@ mod batch;
 mod config;
 mod confirm;
 mod context;
+mod core_files;
 mod date;
 mod delivery;
 mod desk;
@@ -66,7 +67,8 @@ fn main() -> ExitCode {
         Err(error) => return unparsed(&error),
     };
     let output = Output::new(&cli.global);
-    let exit = match command::run(&cli, output) {
+    let ended = core_files::forbid().and_then(|()| command::run(&cli, output));
+    let exit = match ended {
         Ok(exit) => exit,
         Err(error) => {
             output.error(&error);
