@@ -1,5 +1,7 @@
 //! What is stored, and what opening checks.
 
+mod predecessor;
+
 use std::sync::Arc;
 
 use crate::block::FinalBlock;
