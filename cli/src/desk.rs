@@ -14,7 +14,7 @@ use std::sync::mpsc::Receiver;
 use starling_ledger::address::AccountId;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::light::Past;
-use starling_ledger::transaction::{Action, TransactionId};
+use starling_ledger::transaction::Action;
 use starling_ledger::vote::Height;
 
 use crate::command::account::{Holding, known};
@@ -115,40 +115,34 @@ impl<'args> Desk<'args> {
     /// Those of [`Desk::order`].
     pub(crate) fn orders(&mut self, from: &str, plans: Vec<Plan>) -> Outcome<Vec<Order>> {
         let sender = self.sender(from)?;
-        let before = self.signed_before(&sender, &plans)?;
-        let mut orders: Vec<Option<Order>> = plans.iter().map(|_| None).collect();
-        let mut renewed: Vec<Option<TransactionId>> = vec![None; plans.len()];
-        for (place, signed) in before.into_iter().enumerate() {
-            if self.is_dead(&signed)? {
-                renewed[place] = Some(signed.id);
-            } else {
-                orders[place] = Some(Order::repeated(signed, place)?);
-            }
-        }
-        if orders.iter().any(Option::is_none) {
-            let author = self.persistently(|desk| desk.author(from, &sender))?;
-            self.seen = author.held.height;
-            let keys = signers::keys(&self.names, &author.draft.authority, self.said(from))?;
-            let is_open = |order: &Option<Order>| order.is_none();
-            let open = orders.iter().map(is_open).collect::<Vec<_>>();
-            let wanted = plans.into_iter().zip(open).filter(|(_, is_open)| *is_open);
-            let wanted: Vec<_> = wanted.map(|(plan, _)| plan).collect();
-            let drafts = self.persistently(|desk| desk.drafts(&author, wanted.clone()))?;
-            if drafts.len() > 1 {
-                affordable(&author.held, &drafts, self)?;
-            }
-            let mut drafts = drafts.into_iter();
-            for (place, order) in orders.iter_mut().enumerate() {
-                if order.is_none()
-                    && let Some(draft) = drafts.next()
-                {
-                    let mut fresh = Order::new(draft, keys.clone(), place);
-                    fresh.renews = renewed[place];
-                    *order = Some(fresh);
+        let mut before = self.signed_before(&sender, &plans)?.into_iter();
+        let (mut orders, mut open) = (Vec::new(), Vec::new());
+        for (place, plan) in plans.into_iter().enumerate() {
+            match before.next() {
+                Some(signed) if !self.is_dead(&signed)? => {
+                    orders.push(Order::repeated(signed, place)?);
                 }
+                dead => open.push((place, plan, dead.map(|signed| signed.id))),
             }
         }
-        Ok(orders.into_iter().flatten().collect())
+        if open.is_empty() {
+            return Ok(orders);
+        }
+        let author = self.persistently(|desk| desk.author(from, &sender))?;
+        self.seen = author.held.height;
+        let keys = signers::keys(&self.names, &author.draft.authority, self.said(from))?;
+        let plans: Vec<_> = open.iter().map(|(_, plan, _)| plan.clone()).collect();
+        let drafts = self.persistently(|desk| desk.drafts(&author, plans.clone()))?;
+        if drafts.len() > 1 {
+            affordable(&author.held, &drafts, self)?;
+        }
+        for ((place, _, renews), draft) in open.into_iter().zip(drafts) {
+            let mut order = Order::new(draft, keys.clone(), place);
+            order.renews = renews;
+            orders.push(order);
+        }
+        orders.sort_by_key(|order| order.place);
+        Ok(orders)
     }
 
     /// Makes a transaction of `from` that others sign.
@@ -217,8 +211,12 @@ impl<'args> Desk<'args> {
         let past = self.persistently(|desk| {
             let told: reply::Transaction = desk.node.rpc.typed("transaction", &call)?;
             match told.status.as_str() {
-                "unknown" if desk.network.genesis.is_some() => {
-                    past_of(&desk.node, &desk.network, signed)
+                _ if desk.network.genesis.is_none() => Ok(None),
+                "unknown" => past_of(&desk.node, &desk.network, signed),
+                "final" if told.wire_id()? != Some(signed.raw.wire_id()) => {
+                    // Somebody else signed the same, and was quicker.
+                    desk.proven(&signed.id, &told)?;
+                    Ok(Some(Past::Replaced { by: signed.id }))
                 }
                 _ => Ok(None),
             }

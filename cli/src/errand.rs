@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use starling_ledger::hash::Hash;
-use starling_ledger::transaction::{RawTransaction, TransactionId, WireId};
+use starling_ledger::transaction::{TransactionId, WireId};
 
 use crate::desk::Desk;
 use crate::duration;
@@ -20,7 +20,7 @@ use crate::life_line::{LifeLine, halt_words};
 use crate::order::Order;
 use crate::output::Output;
 use crate::rpc::reply;
-use crate::verify::{VerifiedHeader, unhex};
+use crate::verify::VerifiedHeader;
 
 /// How often to ask a node that tells its events, and at the most one that does not.
 const ASK_WITH_EVENTS: Duration = Duration::from_millis(500);
@@ -243,10 +243,7 @@ impl Errand {
         let (id, _) = self.order.signed()?;
         let call = json!({"id": id.to_string()});
         let told: reply::Transaction = desk.node.rpc.typed("transaction", &call)?;
-        let raw = told.raw.as_ref();
-        let raw = raw.map(|raw| unhex("transaction", raw)).transpose()?;
-        let wire_id = raw.map(|raw| RawTransaction(raw.into()).wire_id());
-        let is_ours = self.order.is(wire_id);
+        let is_ours = self.order.is(told.wire_id()?);
         match told.status.as_str() {
             "final" => {
                 let header = desk.proven(id, &told)?;

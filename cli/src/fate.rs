@@ -10,7 +10,8 @@
 //! | submit | it waits | look later | look later |
 //! | submit | its nonce is another's | sign again | look for proof, later |
 //! | submit | refused | refused | look for proof, later |
-//! | submit | the node is behind, or nothing | submit later | submit later |
+//! | submit | the node is behind | submit later | submit later |
+//! | submit | nothing | submit later | look later |
 //! | look | final, with proof | final | final |
 //! | look | unknown | look for proof | look for proof |
 //! | proof | expired, or another has its nonce | – | expired, or sign again |
@@ -140,7 +141,7 @@ impl Fate {
         self.sent
     }
 
-    /// Notes that others on this machine have the bytes too, and may hand them in.
+    /// Notes that a node may have the bytes, or gets them from others on this machine.
     pub(crate) fn share(&mut self) {
         self.sent = self.sent.max(Sent::Maybe);
     }
@@ -167,9 +168,12 @@ impl Fate {
             (_, Heard::Refused(_)) => Step::Later(Call::Prove),
             (Call::Submit, Heard::Nothing { may_be_heard }) => {
                 if may_be_heard {
-                    self.sent = self.sent.max(Sent::Maybe);
+                    self.share();
                 }
-                Step::Later(Call::Submit)
+                Step::Later(match self.sent {
+                    Sent::Never => Call::Submit,
+                    Sent::Maybe | Sent::Taken => Call::Look,
+                })
             }
             (_, Heard::Nothing { .. }) => Step::Later(call),
             (_, Heard::Unknown) => Step::Now(Call::Prove),

@@ -127,3 +127,44 @@ pub(crate) fn halt_words(status: &reply::Status, names: &Names) -> String {
         quorum.absent().join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use starling_ledger::address::NetworkKind;
+    use starling_ledger::hash::Hash;
+
+    use super::*;
+    use crate::args::Cli;
+    use crate::context::Context;
+
+    fn names() -> Names {
+        let line = ["starling", "--data-dir", "/nowhere", "status"];
+        let context = Context {
+            global: Cli::try_parse_from(line).unwrap().global,
+            output: Output::unparsed(true),
+        };
+        context.names_for(NetworkKind::Local).unwrap()
+    }
+
+    #[test]
+    fn what_a_node_lets_go_of_is_looked_for_and_why_is_kept() {
+        let id = TransactionId(Hash([7; 32]));
+        let left = |id: &TransactionId| {
+            Event::Transaction(TransactionEvent {
+                id: id.to_string(),
+                stage: "left".to_owned(),
+                reason: Some("it no longer applies".to_owned()),
+                ..TransactionEvent::default()
+            })
+        };
+        let mut line = LifeLine::new(Output::unparsed(true));
+        let names = names();
+        assert!(!line.hear(&left(&TransactionId(Hash::ZERO)), &id, &names));
+        assert_eq!(line.left, None);
+        assert!(line.hear(&left(&id), &id, &names));
+        assert_eq!(line.left.as_deref(), Some("it no longer applies"));
+        let stages = line.stages();
+        assert!(stages["left"].is_number(), "{stages}");
+    }
+}

@@ -6,6 +6,10 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use starling_ledger::transaction::{RawTransaction, WireId};
+
+use crate::error::Outcome;
+use crate::verify::unhex;
 
 /// The answer to `status`.
 #[derive(Clone, Debug, Deserialize)]
@@ -338,6 +342,18 @@ pub(crate) struct Transaction {
     /// The proof of inclusion, encoded, hex.
     #[serde(default)]
     pub(crate) proof: Option<String>,
+}
+
+impl Transaction {
+    /// Returns the wire id of the transaction told, if its bytes are.
+    ///
+    /// # Errors
+    /// [`Exit::Verification`](crate::exit::Exit::Verification) if they are not hex.
+    pub(crate) fn wire_id(&self) -> Outcome<Option<WireId>> {
+        let raw = self.raw.as_ref().map(|raw| unhex("transaction", raw));
+        let raw = raw.transpose()?;
+        Ok(raw.map(|raw| RawTransaction(raw.into()).wire_id()))
+    }
 }
 
 /// The answer to `light_steps`.
