@@ -4,12 +4,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos crash bitrot prune planted fuzz bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos sends crash bitrot prune planted fuzz bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
 SEEDS ?= 100
 KILLS ?= 50
+SENDS ?= 200
+ROUNDS ?= 5
 FLIPS ?= 1000
 BLOCKS ?= 10000
 
@@ -56,6 +58,12 @@ soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the fir
 
 chaos: build ## kill validators KILLS times (default 50) under load, with real processes
 	STARLING_KILLS=$(KILLS) $(CARGO) test --release --workspace --test chaos -- --nocapture
+
+sends: build ## SENDS payments at once (default 200) in ROUNDS (5), and 500 through kills and lost answers
+	STARLING_SENDS=$(SENDS) STARLING_ROUNDS=$(ROUNDS) \
+	    $(CARGO) test --release --workspace --test sending -- at_once_all_become_final --nocapture
+	STARLING_SENDS=500 \
+	    $(CARGO) test --release --workspace --test sending -- kills_and_losses --nocapture
 
 crash: build ## kill an appending process at each of 300 syncs and about 1,000 other calls
 	STARLING_KILLS=all $(CARGO) test --release --workspace --test crash -- --nocapture

@@ -1,7 +1,7 @@
 //! Reads what a stopped node left on disk, without the node: each block, each transaction, and
 //! whether the money adds up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,12 +13,16 @@ use starling_ledger::supply::{Totals, check_supply};
 use starling_ledger::transaction::TransactionId;
 use starling_store::{OpenOptions, RocksStorage};
 
+use crate::testnet::Testnet;
+
 /// What lies in a node's folder.
 pub struct Audit {
     /// Block hashes and state roots of heights 1, 2, ….
     pub chain: Vec<(Hash, Hash)>,
     /// All final transactions.
     pub transactions: BTreeSet<TransactionId>,
+    /// The memos of all final transactions, and how often each stands there.
+    pub memos: BTreeMap<String, u32>,
     /// What the state says of all units, after adding up every entry.
     pub totals: Totals,
     /// What the genesis gave out.
@@ -41,6 +45,7 @@ impl Audit {
         let (height, _) = reader.tip().expect("readable").expect("a tip");
         let mut chain = Vec::new();
         let mut transactions = BTreeSet::new();
+        let mut memos = BTreeMap::new();
         for height in 1..=height {
             let block = reader.block(height).expect("readable").expect("no gap");
             chain.push((block.header.hash().0, block.header.state_root));
@@ -49,6 +54,7 @@ impl Audit {
                 let sender = transaction.sender();
                 let id = transaction.body.id(&block.header.genesis, &sender);
                 assert!(transactions.insert(id), "{id} is in the chain twice");
+                *memos.entry(transaction.body.memo).or_default() += 1;
             }
         }
         let state = State::open(&storage).expect("a state");
@@ -58,9 +64,19 @@ impl Audit {
         Self {
             chain,
             transactions,
+            memos,
             totals: check_supply(&state).expect("the money adds up"),
             supply: genesis.supply().expect("a supply"),
         }
+    }
+
+    /// Reads the ledgers of these nodes of a stopped testnet.
+    ///
+    /// # Panics
+    /// As [`Audit::of`].
+    pub fn of_all(testnet: &Testnet, nodes: &[&str]) -> Vec<Self> {
+        let one = |node: &&str| Self::of(&testnet.data_of(node));
+        nodes.iter().map(one).collect()
     }
 
     /// Says that all have the same chain as far as they go, and that nothing was made or lost.

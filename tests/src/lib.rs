@@ -2,9 +2,11 @@
 //! on the sources.
 
 pub mod audit;
+pub mod campaign;
 pub mod chain_maker;
 pub mod ledger_maker;
 mod local_chain;
+pub mod proxy;
 pub mod simulator;
 pub mod testnet;
 pub mod tidy;

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long a test waits for anything before it gives up. Nothing is asserted about speed.
@@ -204,6 +204,25 @@ impl Testnet {
         stream.read_to_string(&mut text).ok()?;
         let number = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         text.lines().find_map(number)
+    }
+
+    /// Calls a method of a node's HTTP interface; `None` if it does not answer.
+    pub fn call(&self, node: &str, method: &str, parameters: &Value) -> Option<Value> {
+        let url = self.url_of(node)?;
+        let host = url.strip_prefix("http://")?;
+        let mut stream = TcpStream::connect(host).ok()?;
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
+        let body = call.to_string();
+        let request = format!(
+            "POST /rpc HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (_, answer) = text.split_once("\r\n\r\n")?;
+        serde_json::from_str(answer).ok()
     }
 
     /// Waits until `nodes` have one block at the highest height that any of them has now.

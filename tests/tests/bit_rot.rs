@@ -13,6 +13,7 @@ use starling_ledger::hash::{Context, Hash};
 use starling_ledger::keys::Ed25519;
 use starling_ledger::storage::{Storage, StorageError, StorageFault};
 use starling_store::{OpenOptions, RocksStorage};
+use starling_tests::campaign::setting;
 use starling_tests::ledger_maker::LedgerMaker;
 
 /// Transfers of each block.
@@ -154,11 +155,6 @@ fn copy_folder(from: &Path, to: &Path) {
         let target = to.join("rocksdb").join(entry.file_name());
         fs::copy(entry.path(), target).expect("a copy");
     }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    let value = std::env::var(name).ok();
-    value.map_or(default, |value| value.parse().expect("a number"))
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use starling_tests::audit::Audit;
+use starling_tests::campaign::{draw, setting};
 use starling_tests::testnet::{Testnet, wait_for};
 
 const NODES: [&str; 4] = ["n1", "n2", "n3", "n4"];
@@ -41,10 +42,7 @@ fn killed_validators_come_back_from_their_own_folders() {
         assert_eq!(offences(&testnet, node), 0, "{node} saw a double signature");
     }
     testnet.stop();
-    let audits: Vec<_> = NODES
-        .iter()
-        .map(|node| Audit::of(&testnet.data_of(node)))
-        .collect();
+    let audits = Audit::of_all(&testnet, &NODES);
     let length = Audit::agree(&audits);
     for (node, audit) in NODES.iter().zip(&audits) {
         let transactions = u64::try_from(audit.transactions.len()).expect("a count");
@@ -125,18 +123,4 @@ fn offences(testnet: &Testnet, node: &str) -> u64 {
     wait_for("the metrics", || {
         testnet.metric_of(node, "starling_consensus_offences_total")
     })
-}
-
-/// Draws a number that depends on seed, kill and purpose alone.
-fn draw(seed: u64, number: u64, purpose: &str) -> u64 {
-    let hash = blake3::hash(format!("{seed} {number} {purpose}").as_bytes());
-    let bytes = hash.as_bytes().first_chunk().expect("32 bytes");
-    u64::from_le_bytes(*bytes)
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text}")),
-        Err(_) => default,
-    }
 }

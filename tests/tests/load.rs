@@ -23,10 +23,7 @@ fn all_transfers_are_final_once_on_all_nodes() {
     assert_eq!(report["sent"], expected, "{report}");
     testnet.same_head(&NODES);
     testnet.stop();
-    let audits: Vec<_> = NODES
-        .iter()
-        .map(|node| Audit::of(&testnet.data_of(node)))
-        .collect();
+    let audits = Audit::of_all(&testnet, &NODES);
     Audit::agree(&audits);
     for (node, audit) in NODES.iter().zip(&audits) {
         let found = audit.transactions.len();
