@@ -314,7 +314,12 @@ impl<'args> Desk<'args> {
 
 /// Checks that the sender holds what several transactions take together: either all go, or none.
 fn affordable(held: &Holding, drafts: &[Draft], desk: &Desk<'_>) -> Outcome {
-    let needed: u128 = drafts.iter().map(spent).sum();
+    let (mut spent, mut needed) = (0, 0u128);
+    for draft in drafts {
+        let body = draft.body();
+        needed = needed.max(spent + body.needs(&draft.sender));
+        spent += body.spends(&draft.sender);
+    }
     if needed <= u128::from(held.balance) {
         return Ok(());
     }
@@ -327,14 +332,4 @@ fn affordable(held: &Holding, drafts: &[Draft], desk: &Desk<'_>) -> Outcome {
         unit.full(held.balance)
     );
     Err(CliError::new(Exit::Rejected, message).code("funds"))
-}
-
-/// Returns what a transaction takes from its sender at the most.
-fn spent(draft: &Draft) -> u128 {
-    let amounts = draft.actions.iter().map(|action| match action {
-        Action::Transfer { to, .. } if *to == draft.sender => 0,
-        Action::Transfer { amount, .. } | Action::Bond { amount, .. } => u128::from(*amount),
-        _ => 0,
-    });
-    amounts.sum::<u128>() + u128::from(draft.fee)
 }

@@ -9,6 +9,7 @@
 //! A transaction encodes to at most [`TRANSACTION_BYTES_MAX`].
 
 mod decoding;
+mod spending;
 mod verification;
 
 use std::fmt;
