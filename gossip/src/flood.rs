@@ -241,6 +241,20 @@ impl Flood {
         out: &mut Outbox,
         counters: &mut Counters,
     ) {
+        let queued = self.accept(now, raw, counters);
+        let neighbours = self.neighbours.len();
+        let told = self.own.follow(raw.wire_id(), queued, neighbours);
+        out.actions.extend(told.map(sent_on));
+    }
+
+    /// Floods a transaction that the node accepted, whatever was thought of it before; returns for
+    /// how many neighbours it is queued.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        raw: &RawTransaction,
+        counters: &mut Counters,
+    ) -> usize {
         let wire_id = raw.wire_id();
         match self.seen.get_mut(&wire_id) {
             Some(known) => {
@@ -260,9 +274,7 @@ impl Flood {
                 );
             }
         }
-        let queued = self.relay(now, wire_id, raw, counters);
-        let told = self.own.follow(wire_id, queued, self.neighbours.len());
-        out.actions.extend(told.map(sent_on));
+        self.relay(now, wire_id, raw, counters)
     }
 
     /// Queues a transaction for every neighbour that has not sent it or been sent it, and counts

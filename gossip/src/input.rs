@@ -66,6 +66,8 @@ pub enum Input {
     },
     /// A transaction of this node's own users, which it accepted.
     SubmitTransaction(RawTransaction),
+    /// A transaction that the node had no use for when a neighbour sent it, and accepted later.
+    RelayTransaction(RawTransaction),
     /// Pending transactions for a neighbour that came up.
     Offer {
         /// The neighbour.

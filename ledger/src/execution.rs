@@ -38,7 +38,6 @@
 //!   transaction.
 //! - No clock is read: a block's validity is a function of its parent and its bytes.
 
-mod admission;
 mod apply;
 mod block_rules;
 mod candidate_list;
@@ -46,9 +45,13 @@ mod entry;
 mod epoch_end;
 mod error;
 mod journal;
+mod pending;
 mod punish;
 mod read_ahead;
+mod read_set;
 mod releases;
+mod run;
+mod source;
 mod stakes;
 mod table;
 mod tip;
@@ -56,8 +59,9 @@ mod tip;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use admission::{Admission, MAX_NONCE_GAP, check_against_account};
 pub use error::{ApplyError, BlockError, EvidenceRefusal};
+pub use pending::{NextBlock, PendingChain, Step};
+pub use read_set::ReadSet;
 pub use tip::Tip;
 
 use self::apply::Application;

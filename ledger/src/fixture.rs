@@ -11,8 +11,8 @@ use crate::certificate::{CommitCertificate, CommitSignature};
 use crate::chain::ChainStore;
 use crate::evidence::Evidence;
 use crate::execution::{
-    ApplyError, BlockError, BlockLimits, BlockPlan, BuiltBlock, Checks, Executed, Tip, build,
-    execute,
+    ApplyError, BlockError, BlockLimits, BlockPlan, BuiltBlock, Checks, Executed, NextBlock,
+    PendingChain, ReadSet, Tip, build, execute,
 };
 use crate::genesis::{Genesis, local_account, local_consensus_key};
 use crate::keys::{Ed25519, PublicKey, SecretKey, Signer as _};
@@ -144,6 +144,16 @@ impl Network {
                 transactions_max: u32::MAX,
             },
         }
+    }
+
+    /// What a mempool that holds nothing of the sender says of a transaction.
+    pub(crate) fn admit(&self, candidate: &Arc<VerifiedTransaction>) -> Result<(), ApplyError> {
+        let sender = candidate.sender();
+        let reads = ReadSet::of_each(&self.tip, std::slice::from_ref(candidate)).unwrap();
+        let chain = PendingChain::new(sender, reads[0].account(&sender));
+        let next = NextBlock::after(&self.tip);
+        let ran = chain.run(candidate, &reads[0], &next).unwrap();
+        ran.map(|_| ())
     }
 
     /// What the next block does with one transaction.

@@ -76,6 +76,19 @@ impl StateKey {
         Self::ConsensusKey(*key).to_bytes()
     }
 
+    /// Returns the digest that a key is about, if it is the key of a record.
+    pub(crate) fn record_digest(key: &[u8]) -> Option<Hash> {
+        let (tag, rest) = key.split_first()?;
+        let (_, digest) = rest.split_at_checked(32)?;
+        let digest = digest.try_into().ok().map(Hash);
+        digest.filter(|_| *tag == RECORD)
+    }
+
+    /// Says whether this is the key of a place in the queue of releases.
+    pub(crate) fn is_release(key: &[u8]) -> bool {
+        key.first() == Some(&RELEASE)
+    }
+
     /// Encodes the key.
     pub fn to_bytes(self) -> Vec<u8> {
         match self {
@@ -155,6 +168,13 @@ mod tests {
         ];
         for (index, key) in keys.into_iter().enumerate() {
             assert_eq!(StateKey::from_bytes(&key.to_bytes()), Some(key));
+            let digest = match key {
+                StateKey::Record(_, digest) => Some(digest),
+                _ => None,
+            };
+            assert_eq!(StateKey::record_digest(&key.to_bytes()), digest);
+            let release = matches!(key, StateKey::Release(_));
+            assert_eq!(StateKey::is_release(&key.to_bytes()), release);
             for other in keys.into_iter().skip(index + 1) {
                 assert_ne!(key.to_bytes(), other.to_bytes());
             }

@@ -8,19 +8,23 @@
 //!   is on disk.
 //! - Votes and proposals leave only after [`Input::Logged`]; `consensus` holds them back until
 //!   then.
-//! - The core never reads the store: accounts come with the results of workers, and later blocks
-//!   report what they touched.
+//! - The core never reads the store: what transactions read comes with the results of workers, and
+//!   later blocks report what they touched.
 //!
 //! # Limits
-//! Bodies of blocks: see `blocks`. Transactions under check: `CHECKS_MAX`
-//! batches.
+//! Bodies of blocks: see `blocks`. Transactions under check: `checks`. Those held back: `hold`.
 
 mod blocks;
 mod chain;
+mod checks;
+mod hold;
 mod io;
 mod route;
 mod status;
 mod transactions;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,6 +33,7 @@ use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::execution::Tip;
 use starling_ledger::keys::{SignatureScheme, Signer};
+use starling_ledger::transaction::TransactionId;
 
 use crate::consensus::timers::Timing;
 use crate::consensus::{self, Consensus, Recovered, malachite};
@@ -40,7 +45,8 @@ pub use status::Status;
 
 use blocks::Blocks;
 use chain::Pipeline;
-use transactions::{Checks, RecentAccounts};
+use checks::{Checks, RecentAccounts};
+use hold::Hold;
 
 /// How old a network may be for an empty folder to be taken for its beginning. Our choice: a
 /// testnet's validators start within seconds of each other; nobody replaces a lost disk that fast.
@@ -78,7 +84,10 @@ pub struct Core {
     blocks: Blocks,
     pipeline: Pipeline,
     checks: Checks,
+    hold: Hold,
     recent: RecentAccounts,
+    /// Queues of the mempool are being run anew.
+    rerunning: bool,
     works: BTreeMap<WorkId, Pending>,
     next_work: u64,
     /// Neighbours that are up, in order of their ids.
@@ -98,7 +107,9 @@ pub struct Core {
 /// What a piece of work was handed out for.
 enum Pending {
     /// Transactions of a neighbour or of a request.
-    Check(transactions::Source),
+    Check(checks::Source),
+    /// What waits of some senders.
+    RunQueues,
     /// Our own proposal.
     Build(starling_ledger::vote::Height),
     /// A proposed block.
@@ -137,7 +148,9 @@ impl Core {
             blocks: Blocks::new(tip.height + 1),
             pipeline: Pipeline::new(config.certificate),
             checks: Checks::default(),
+            hold: Hold::default(),
             recent: RecentAccounts::default(),
+            rerunning: false,
             works: BTreeMap::new(),
             next_work: 0,
             neighbours: BTreeSet::new(),
@@ -200,6 +213,21 @@ impl Core {
         &self.settled
     }
 
+    /// Returns the last decided block and its state: what waits in the mempool applies there.
+    pub const fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// Returns what waits for a block.
+    pub const fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// Says whether a transaction waits: for a block, or for others to go first.
+    pub fn is_waiting(&self, id: &TransactionId) -> bool {
+        self.mempool.by_id(id).is_some() || self.hold.by_id(id).is_some()
+    }
+
     fn wake(&mut self) {
         let now = self.now.instant;
         let due = |deadline: Option<_>| deadline.is_some_and(|deadline| deadline <= now);
@@ -235,9 +263,7 @@ impl Core {
                 Internal::Consensus(action) => self.on_consensus(action),
             }
         }
-        let left = self.mempool.take_left().into_iter();
-        self.out
-            .extend(left.map(|left| Action::Event(Event::Left(left))));
+        self.tell_left();
     }
 
     fn tell_gossip(&mut self, input: starling_gossip::Input) {
@@ -253,11 +279,12 @@ impl Core {
             .extend(actions.into_iter().map(Internal::Consensus));
     }
 
-    fn hand_out(&mut self, work: crate::work::Work, pending: Pending) {
+    fn hand_out(&mut self, work: crate::work::Work, pending: Pending) -> WorkId {
         let id = WorkId(self.next_work);
         self.next_work += 1;
         self.works.insert(id, pending);
         self.out.push(Action::Work { id, work });
+        id
     }
 
     fn worked(&mut self, id: WorkId, result: WorkResult) {
@@ -266,8 +293,9 @@ impl Core {
         };
         match (pending, result) {
             (Pending::Check(source), WorkResult::Transactions { height, checked }) => {
-                self.checked(source, height, checked);
+                self.checked((id, source), height, checked);
             }
+            (Pending::RunQueues, WorkResult::Queues(ran)) => self.queues_ran(ran),
             (
                 Pending::Build(height),
                 WorkResult::Built {

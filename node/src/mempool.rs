@@ -1,21 +1,34 @@
 //! The mempool: verified transactions that wait for a block.
 //!
-//! Each account has a queue ordered by nonce. The head of a queue is *ready* when its nonce is the
-//! account's next one; what lies behind a gap of at most [`GAP_MAX`] is held back. Blocks are
-//! filled by fee per byte among what is ready. After a block only the accounts it touched are
-//! looked at again.
+//! What is in it would apply to the tip, each behind those of its sender with lower nonces: it is
+//! let in by running it there, by the rules of blocks
+//! ([`PendingChain`](starling_ledger::execution::PendingChain)). So nobody holds more of
+//! the pool than it can pay for, and all of it is charged when blocks take it.
+//!
+//! Each account has a queue without gaps. Blocks are filled by fee per byte, each queue in its
+//! order. After a block only the accounts it touched are looked at again:
+//! - The block did what those that waited do: the others still apply, for nobody else can take
+//!   anything from their sender. What others do to stakes is the exception.
+//! - It did something else, or some act on a stake, or one was replaced that others follow: the
+//!   queue is *stale*. A worker runs it anew ([`Mempool::take_stale`]), and what no longer applies
+//!   leaves. Until then it takes in nothing.
+//!
+//! Whatever leaves without a block is told with the reason ([`Mempool::take_left`]).
 //!
 //! # Invariants
-//! `count` and `size_bytes` equal the sums over all queues; no queue is empty; every queued nonce
-//! is at least the account's next one.
+//! `size_bytes` equals the sum over all queues; no queue is empty; the nonces of a queue follow
+//! each other from the account's next one.
 //!
 //! # Limits
-//! [`Limits`] bounds count, bytes and transactions per sender. At the defaults the pool holds at
-//! most 64 MiB of encodings, and about as much again for decoded forms and indexes.
+//! [`Limits`] bounds count, bytes and transactions per sender; [`STAKED_MAX`] those of a sender
+//! that act on its stake. At the defaults the pool holds at most 64 MiB of encodings, and about
+//! three times as much for decoded forms, what they will have done, and indexes.
 
 mod candidate;
 mod departure;
 mod error;
+mod queue;
+mod rerun;
 
 #[cfg(test)]
 mod tests;
@@ -25,21 +38,30 @@ use std::sync::Arc;
 
 use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
-use starling_ledger::execution::{ApplyError, BlockLimits};
+use starling_ledger::execution::{ApplyError, BlockLimits, NextBlock, ReadSet};
 use starling_ledger::transaction::{
     Amount, Nonce, RawTransaction, TransactionId, VerifiedTransaction, WireId,
 };
 
 pub use departure::{Departure, Left};
 pub use error::MempoolError;
+pub use rerun::{RanQueue, StaleQueue, rerun};
 
 use candidate::Candidate;
+use queue::Queue;
 
-/// How far a nonce may run ahead of the account's next one. Our choice: a wallet that sends a batch
-/// at once may see it reordered by that much.
+/// How far a nonce may run ahead of the last one that waits. Design, section 4: a wallet that sends
+/// a batch at once may see it reordered by that much. What comes so early is held back outside the
+/// pool.
 pub const GAP_MAX: Nonce = 64;
 /// Percentage by which a replacement must raise the fee. Our choice, as in Ethereum clients.
 pub const REPLACEMENT_PERCENT: u128 = 10;
+
+/// Most waiting transactions of one sender that act on its stake. Our choice: others can make these
+/// fail, so they are run anew after every block.
+pub const STAKED_MAX: usize = 64;
+/// Most transactions of stale queues that are run at once: some 30 ms.
+const RERUN_MAX: usize = 4_096;
 
 /// Bounds of a mempool.
 #[derive(Clone, Copy, Debug)]
@@ -63,14 +85,6 @@ impl Default for Limits {
     }
 }
 
-/// The waiting transactions of one account.
-#[derive(Debug, Default)]
-struct Queue {
-    next: Nonce,
-    balance: Amount,
-    waiting: BTreeMap<Nonce, Arc<VerifiedTransaction>>,
-}
-
 /// Verified transactions that wait for a block.
 #[derive(Debug)]
 pub struct Mempool {
@@ -78,10 +92,12 @@ pub struct Mempool {
     queues: BTreeMap<AccountId, Queue>,
     by_id: BTreeMap<TransactionId, (AccountId, Nonce)>,
     by_wire_id: BTreeMap<WireId, (AccountId, Nonce)>,
-    /// The tail of each queue by fee rate: the cheapest tail is what a full pool lets go first.
+    /// The tail of each queue by what it is worth: the cheapest is what a full pool lets go first.
     tails: BTreeSet<(FeeRate, AccountId)>,
-    /// The accounts whose next transaction waits and can be paid.
-    ready: BTreeSet<AccountId>,
+    /// The accounts some of whose transactions act on a stake.
+    staked: BTreeSet<AccountId>,
+    /// The accounts whose queue is stale.
+    stale: BTreeSet<AccountId>,
     size_bytes: usize,
     /// What left since [`Mempool::take_left`].
     left: Vec<Left>,
@@ -99,7 +115,8 @@ impl Mempool {
             by_id: BTreeMap::new(),
             by_wire_id: BTreeMap::new(),
             tails: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            staked: BTreeSet::new(),
+            stale: BTreeSet::new(),
             size_bytes: 0,
             left: Vec::new(),
         }
@@ -136,39 +153,45 @@ impl Mempool {
     }
 
     fn at(&self, (account, nonce): &(AccountId, Nonce)) -> Option<&Arc<VerifiedTransaction>> {
-        self.queues.get(account)?.waiting.get(nonce)
+        self.queues.get(account)?.get(*nonce)
     }
 
     /// Says whether a block could hold anything now.
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.queues.is_empty()
     }
 
-    /// Returns the nonce after the last one that waits without a gap; `None` if nothing waits.
+    /// Returns the nonce after the last one that waits; `None` if nothing waits.
     pub fn next_nonce(&self, account: &AccountId) -> Option<Nonce> {
-        let queue = self.queues.get(account)?;
-        let ready = (queue.next..).take_while(|nonce| queue.waiting.contains_key(nonce));
-        Some(ready.last().map_or(queue.next, |nonce| nonce + 1))
+        self.queues.get(account)?.end()
     }
 
-    /// Adds a transaction whose sender's account is `account` now.
+    /// Adds a transaction that applies behind those of its sender. `reads` is what it reads of the
+    /// tip, and `next` the block after it.
     ///
     /// # Errors
     /// [`MempoolError`] says why it does not enter; the pool is unchanged then.
     pub fn insert(
         &mut self,
         transaction: Arc<VerifiedTransaction>,
-        account: &Account,
-        time_ms: u64,
+        reads: &ReadSet,
+        next: &NextBlock,
     ) -> Result<(), MempoolError> {
-        self.check(&transaction, account, time_ms)?;
         let sender = transaction.sender();
         let nonce = transaction.body().nonce;
-        self.make_room(&transaction)?;
+        let fresh = Queue::new(sender, reads.account(&sender));
+        let queue = self.queues.get(&sender).unwrap_or(&fresh);
+        self.check(queue, &transaction)?;
+        let ran = queue.chain().run(&transaction, reads, next);
+        let ran = ran.map_err(|error| MempoolError::Unknown {
+            reason: error.to_string(),
+        })?;
+        let step = ran.map_err(|error| not_now(queue, &transaction, next, error))?;
+        let floor = queue.floor_with(&transaction);
+        self.make_room(&transaction, floor)?;
         self.untail(&sender);
-        let queue = self.queues.entry(sender).or_default();
-        (queue.next, queue.balance) = (account.nonce, account.balance);
-        let replaced = queue.waiting.insert(nonce, Arc::clone(&transaction));
+        let queue = self.queues.entry(sender).or_insert(fresh);
+        let replaced = queue.put(Arc::clone(&transaction), step);
         if let Some(replaced) = replaced {
             let by = transaction.id();
             self.dismiss(&replaced, Departure::Replaced { by });
@@ -181,75 +204,46 @@ impl Mempool {
         Ok(())
     }
 
-    fn check(
-        &self,
-        transaction: &VerifiedTransaction,
-        account: &Account,
-        time_ms: u64,
-    ) -> Result<(), MempoolError> {
-        let (found, next) = (transaction.body().nonce, account.nonce);
+    fn check(&self, queue: &Queue, transaction: &VerifiedTransaction) -> Result<(), MempoolError> {
         if self.contains(&transaction.wire_id()) {
             return Err(MempoolError::Known);
         }
-        if transaction.body().expires_at_ms < time_ms {
-            return Err(MempoolError::Expired);
+        if queue.is_stale() {
+            return Err(MempoolError::Unsettled);
         }
-        if found < next {
-            return Err(MempoolError::NonceUsed { found, next });
+        if let Some(old) = queue.get(transaction.body().nonce) {
+            return check_replacement(old, transaction);
         }
-        let queue = self.queues.get(&transaction.sender());
-        let ahead = self
-            .next_nonce(&transaction.sender())
-            .unwrap_or(next)
-            .max(next);
-        if found > ahead.saturating_add(GAP_MAX) {
-            return Err(MempoolError::NonceGap { found, next });
-        }
-        match queue.and_then(|queue| queue.waiting.get(&found)) {
-            Some(old) => check_replacement(old, transaction),
-            None => {
-                let count = queue.map_or(0, |queue| queue.waiting.len());
-                if count >= self.limits.per_sender_max {
-                    return Err(MempoolError::SenderFull { count });
-                }
-                Ok(())
-            }
+        let count = queue.len();
+        let staked = transaction.body().acts_on_stake() && queue.chain().staked() >= STAKED_MAX;
+        match count >= self.limits.per_sender_max || staked {
+            true => Err(MempoolError::SenderFull { count }),
+            false => Ok(()),
         }
     }
 
-    /// Lets go of the cheapest tails until the newcomer fits, if it pays more than they do.
-    fn make_room(&mut self, newcomer: &VerifiedTransaction) -> Result<(), MempoolError> {
-        let rate = fee_rate(newcomer);
+    /// Lets go of the cheapest tails until the newcomer fits, if it is worth more than they are.
+    fn make_room(
+        &mut self,
+        newcomer: &VerifiedTransaction,
+        floor: FeeRate,
+    ) -> Result<(), MempoolError> {
         while self.count() >= self.limits.count_max
             || self.size_bytes + newcomer.size_bytes() > self.limits.bytes_max
         {
             let Some((cheapest, account)) = self.tails.first().copied() else {
                 return Err(MempoolError::Full);
             };
-            if cheapest >= rate || account == newcomer.sender() {
+            if cheapest >= floor || account == newcomer.sender() {
                 return Err(MempoolError::Full);
             }
-            self.drop_tail(&account);
+            let last = self.next_nonce(&account).unwrap_or_default();
+            self.remove_from(&account, last.saturating_sub(1), Departure::Evicted);
         }
         Ok(())
     }
 
-    fn drop_tail(&mut self, account: &AccountId) {
-        self.untail(account);
-        let tail = self
-            .queues
-            .get_mut(account)
-            .and_then(|queue| queue.waiting.pop_last());
-        if let Some((_, transaction)) = tail {
-            self.dismiss(&transaction, Departure::Evicted);
-        }
-        self.retail(account);
-    }
-
     /// Takes over what a block changed: drops what it included, and what it made impossible.
-    ///
-    /// What its sender cannot afford any more is held back until it can, or until it expires: who
-    /// was told that a transaction waits is never told less without a reason.
     pub fn apply_block(&mut self, touched: &[(AccountId, Account)], included: &[TransactionId]) {
         for id in included {
             self.by_id.remove(id);
@@ -259,21 +253,64 @@ impl Mempool {
                 continue;
             }
             self.untail(id);
-            let mut gone = BTreeMap::new();
-            if let Some(queue) = self.queues.get_mut(id) {
-                (queue.next, queue.balance) = (account.nonce, account.balance);
-                let kept = queue.waiting.split_off(&account.nonce);
-                gone = std::mem::replace(&mut queue.waiting, kept);
-            }
-            for transaction in gone.values() {
+            let gone = self.queues.get_mut(id).map(|queue| queue.advance(account));
+            for transaction in gone.into_iter().flatten() {
                 if self.by_id.contains_key(&transaction.id()) {
-                    self.dismiss(transaction, Departure::NonceUsed);
+                    self.dismiss(&transaction, Departure::NonceUsed);
                 } else {
-                    self.forget(transaction);
+                    self.forget(&transaction);
                 }
             }
             self.retail(id);
         }
+        for id in &self.staked {
+            if let Some(queue) = self.queues.get_mut(id) {
+                queue.unsettle();
+                self.stale.insert(*id);
+            }
+        }
+    }
+
+    /// Returns queues that have to be run anew; [`Mempool::settle`] wants the results.
+    pub fn take_stale(&mut self) -> Vec<StaleQueue> {
+        let mut taken = Vec::new();
+        let mut count = 0;
+        while let Some(sender) = self.stale.first().copied() {
+            let Some(queue) = self.queues.get(&sender).filter(|queue| queue.is_stale()) else {
+                self.stale.remove(&sender);
+                continue;
+            };
+            count += queue.len();
+            if count > RERUN_MAX && !taken.is_empty() {
+                break;
+            }
+            self.stale.remove(&sender);
+            taken.push(StaleQueue {
+                sender,
+                version: queue.version(),
+                transactions: queue.all().map(Arc::clone).collect(),
+            });
+        }
+        taken
+    }
+
+    /// Takes over what a worker found about a queue; drops what no longer applies. A queue that
+    /// changed meanwhile stays stale.
+    pub fn settle(&mut self, ran: RanQueue) {
+        let sender = ran.sender;
+        let Some(queue) = self.queues.get(&sender).filter(|queue| queue.is_stale()) else {
+            return;
+        };
+        if queue.version() != ran.version {
+            self.stale.insert(sender);
+            return;
+        }
+        self.untail(&sender);
+        let queue = self.queues.get_mut(&sender);
+        let gone = queue.map(|queue| queue.settle(ran.chain));
+        let why = ran.refused.map(Departure::Inapplicable);
+        self.dismiss_all(&gone.unwrap_or_default(), why);
+        self.retail(&sender);
     }
 
     /// Drops one transaction that turned out not to apply, and what the same sender queued behind
@@ -286,25 +323,18 @@ impl Mempool {
 
     fn remove_from(&mut self, account: &AccountId, nonce: Nonce, why: Departure) {
         self.untail(account);
-        let gone = self
-            .queues
-            .get_mut(account)
-            .map(|queue| queue.waiting.split_off(&nonce));
-        let mut why = Some(why);
-        for transaction in gone.into_iter().flat_map(BTreeMap::into_values) {
-            let why = why.take().unwrap_or(Departure::Behind { nonce });
-            self.dismiss(&transaction, why);
-        }
+        let queue = self.queues.get_mut(account);
+        let gone = queue.map(|queue| queue.truncate(nonce)).unwrap_or_default();
+        self.dismiss_all(&gone, Some(why));
         self.retail(account);
     }
 
-    /// Drops what expired before `time_ms`. Called once a block; costs a walk over the pool.
+    /// Drops what no block from `time_ms` on can hold. Called once a block; costs a walk over the
+    /// pool.
     pub fn expire(&mut self, time_ms: u64) {
         let expired = |queue: &Queue| {
-            let late = |(_, waiting): &(&Nonce, &Arc<VerifiedTransaction>)| {
-                waiting.body().expires_at_ms < time_ms
-            };
-            queue.waiting.iter().find(late).map(|(nonce, _)| *nonce)
+            let mut late = queue.all().filter(|one| one.body().expires_at_ms < time_ms);
+            late.next().map(|one| one.body().nonce)
         };
         let gone: Vec<_> = self
             .queues
@@ -320,14 +350,8 @@ impl Mempool {
     pub fn candidates(&self, limits: &BlockLimits) -> Vec<Arc<VerifiedTransaction>> {
         let count_max = usize::try_from(limits.transactions_max).unwrap_or(usize::MAX);
         let bytes_max = usize::try_from(limits.bytes_max).unwrap_or(usize::MAX);
-        let mut ready: BinaryHeap<_> = self
-            .ready
-            .iter()
-            .filter_map(|account| {
-                let queue = self.queues.get(account)?;
-                Some(Candidate::new(account, queue.waiting.get(&queue.next)?))
-            })
-            .collect();
+        let first = |(account, queue)| Some(Candidate::new(account, Queue::first(queue)?));
+        let mut ready: BinaryHeap<_> = self.queues.iter().filter_map(first).collect();
         let mut chosen = Vec::new();
         let mut size_bytes = 0;
         while let Some(best) = ready.pop() {
@@ -336,20 +360,34 @@ impl Mempool {
             }
             size_bytes += best.transaction.size_bytes();
             let next = best.transaction.body().nonce + 1;
-            let queue = self.queues.get(best.account).map(|queue| &queue.waiting);
-            let follower = queue.and_then(|waiting| waiting.get(&next));
+            let queue = self.queues.get(best.account);
+            let follower = queue.and_then(|queue| queue.get(next));
             ready.extend(follower.map(|follower| Candidate::new(best.account, follower)));
             chosen.push(Arc::clone(best.transaction));
         }
         chosen
     }
 
-    /// Returns every waiting transaction's bytes, for a new neighbour.
+    /// Returns every waiting transaction's bytes, for a new neighbour: each sender's in order.
     pub fn all(&self) -> impl Iterator<Item = &RawTransaction> {
-        self.queues
-            .values()
-            .flat_map(|queue| queue.waiting.values())
-            .map(|waiting| waiting.raw())
+        let queues = self.queues.values();
+        queues.flat_map(Queue::all).map(|waiting| waiting.raw())
+    }
+
+    /// Returns what waits of each sender, but for those whose queue is about to be run anew.
+    pub fn settled(&self) -> impl Iterator<Item = Vec<Arc<VerifiedTransaction>>> {
+        let settled = self.queues.values().filter(|queue| !queue.is_stale());
+        settled.map(|queue| queue.all().map(Arc::clone).collect())
+    }
+
+    /// Lets go of what waited together: of the first because of `why`, of the others because they
+    /// follow it.
+    fn dismiss_all(&mut self, gone: &[Arc<VerifiedTransaction>], why: Option<Departure>) {
+        let nonce = gone.first().map_or(0, |first| first.body().nonce);
+        let behind = std::iter::repeat(Departure::Behind { nonce });
+        for (transaction, why) in gone.iter().zip(why.into_iter().chain(behind)) {
+            self.dismiss(transaction, why);
+        }
     }
 
     /// Lets go of a transaction that no block holds.
@@ -367,14 +405,12 @@ impl Mempool {
 
     /// Takes an account out of the orders over queues, before its queue changes.
     fn untail(&mut self, account: &AccountId) {
-        self.ready.remove(account);
-        if let Some((_, tail)) = self
-            .queues
-            .get(account)
-            .and_then(|q| q.waiting.last_key_value())
-        {
-            self.tails.remove(&(fee_rate(tail), *account));
+        let floor = self.queues.get(account).and_then(Queue::floor);
+        if let Some(floor) = floor {
+            self.tails.remove(&(floor, *account));
         }
+        self.staked.remove(account);
+        self.stale.remove(account);
     }
 
     /// Puts an account back into the orders over queues, after its queue changed.
@@ -382,16 +418,46 @@ impl Mempool {
         let Some(queue) = self.queues.get(account) else {
             return;
         };
-        let Some((_, tail)) = queue.waiting.last_key_value() else {
+        let Some(floor) = queue.floor() else {
             self.queues.remove(account);
             return;
         };
-        self.tails.insert((fee_rate(tail), *account));
-        let head = queue.waiting.get(&queue.next);
-        if head.is_some_and(|head| cost(head) <= u128::from(queue.balance)) {
-            self.ready.insert(*account);
+        self.tails.insert((floor, *account));
+        if queue.chain().staked() > 0 {
+            self.staked.insert(*account);
+        }
+        if queue.is_stale() {
+            self.stale.insert(*account);
         }
     }
+}
+
+/// Tells a transaction that only comes too early from one that does not apply. It has to be payable
+/// if those that are missing cost the least they can.
+fn not_now(
+    queue: &Queue,
+    transaction: &VerifiedTransaction,
+    next: &NextBlock,
+    error: ApplyError,
+) -> MempoolError {
+    let ApplyError::Nonce { expected, found } = error else {
+        return error.into();
+    };
+    let gap = found.saturating_sub(expected);
+    let Some(account) = queue.chain().last().filter(|_| gap > 0) else {
+        return error.into();
+    };
+    let (nonce, due) = (found, expected);
+    if gap > GAP_MAX {
+        return MempoolError::NonceGap { nonce, due };
+    }
+    let missing = u128::from(gap) * u128::from(next.parameters().fee_base);
+    let needed = missing + transaction.body().needs(&transaction.sender());
+    if needed > u128::from(account.balance) {
+        let balance = account.balance;
+        return ApplyError::Funds { balance, needed }.into();
+    }
+    MempoolError::Early { nonce, due }
 }
 
 fn check_replacement(
@@ -411,14 +477,4 @@ fn check_replacement(
 
 fn fee_rate(transaction: &VerifiedTransaction) -> FeeRate {
     u128::from(transaction.body().fee) * 1_000_000 / transaction.size_bytes().max(1) as u128
-}
-
-/// The most a transaction takes from its sender: fee and transferred amounts.
-fn cost(transaction: &VerifiedTransaction) -> u128 {
-    use starling_ledger::transaction::Action;
-    let moved = |action: &Action| match action {
-        Action::Transfer { amount, .. } | Action::Bond { amount, .. } => u128::from(*amount),
-        _ => 0,
-    };
-    u128::from(transaction.body().fee) + transaction.body().actions.iter().map(moved).sum::<u128>()
 }

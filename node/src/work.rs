@@ -7,38 +7,46 @@
 //! # Limits
 //! The memo of verified transactions holds at most [`MEMO_MAX`], about 100 MiB at the worst.
 
-use std::collections::{BTreeMap, VecDeque};
+mod memo;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use starling_ledger::account::Account;
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, FinalBlock};
 use starling_ledger::certificate::{CertificateError, CommitCertificate};
 use starling_ledger::codec::{CodecError, decode, encode};
 use starling_ledger::evidence::Evidence;
 use starling_ledger::execution::{
-    ApplyError, BlockError, BlockLimits, BlockPlan, Checks, EvidenceRefusal, Executed, Tip, build,
-    execute,
+    ApplyError, BlockError, BlockLimits, BlockPlan, Checks, EvidenceRefusal, Executed, ReadSet,
+    Tip, build, execute,
 };
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{BATCH_MAX, SignatureScheme};
-use starling_ledger::state::StateError;
-use starling_ledger::state_key::StateKey;
 use starling_ledger::transaction::{
     AllVerified, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
 };
 use starling_ledger::vote::{Height, Round};
 
-/// Most transactions whose verification is remembered. Our choice: a full mempool and a block.
-pub const MEMO_MAX: usize = 65_536;
+pub use memo::MEMO_MAX;
+
+use memo::Memo;
+
+use crate::mempool::{RanQueue, StaleQueue, rerun};
 
 /// A piece of work.
 #[derive(Clone)]
 pub enum Work {
-    /// Decode and verify transactions, and read their senders' accounts.
+    /// Decode and verify transactions, and read what they read.
     CheckTransactions {
         /// The encodings.
         batch: Vec<RawTransaction>,
-        /// The version of the ledger to read accounts from.
+        /// The version of the ledger to read from.
+        tip: Tip,
+    },
+    /// Run what waits of some senders, each from its first.
+    RunQueues {
+        /// What waits.
+        queues: Vec<StaleQueue>,
+        /// The tip they wait for the next block of.
         tip: Tip,
     },
     /// Make a block on top of `tip`.
@@ -89,11 +97,13 @@ pub struct BlockInputs {
 pub enum WorkResult {
     /// Of [`Work::CheckTransactions`].
     Transactions {
-        /// The height the accounts were read at.
+        /// The height that was read at.
         height: Height,
         /// One entry per transaction, in order.
         checked: Vec<CheckedTransaction>,
     },
+    /// Of [`Work::RunQueues`], in order; the error is a state that cannot be read.
+    Queues(Result<Vec<RanQueue>, BlockError>),
     /// Of [`Work::BuildBlock`].
     Built {
         /// The block and its effects, or why there is none (a failing store).
@@ -146,8 +156,8 @@ pub enum RangeError {
 pub struct CheckedTransaction {
     /// Which one.
     pub wire_id: WireId,
-    /// The verified transaction with its sender's account, or what is wrong.
-    pub result: Result<(Arc<VerifiedTransaction>, Option<Account>), CheckError>,
+    /// The verified transaction with what it reads of the tip, or what is wrong.
+    pub result: Result<(Arc<VerifiedTransaction>, ReadSet), CheckError>,
 }
 
 /// Why a transaction was not verified.
@@ -157,12 +167,9 @@ pub enum CheckError {
     /// Its bytes, form or signatures are wrong, in every state of the ledger.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    /// The store failed: the node must stop.
+    /// The state cannot be read: the node must stop.
     #[error(transparent)]
-    State(#[from] StateError),
-    /// An account in the store is not what was written: the node must stop.
-    #[error("an account in the state is {0}")]
-    Entry(CodecError),
+    State(#[from] BlockError),
 }
 
 /// A block with its effects.
@@ -184,15 +191,6 @@ pub struct Worker {
     memo: Mutex<Memo>,
 }
 
-/// Verified transactions by wire id, oldest out first.
-///
-/// It holds results of a pure function, so a hit or a miss never changes what a node decides.
-#[derive(Default)]
-struct Memo {
-    known: BTreeMap<WireId, Arc<VerifiedTransaction>>,
-    order: VecDeque<WireId>,
-}
-
 impl Worker {
     /// Makes a worker for the network of `genesis`.
     pub fn new(scheme: Arc<dyn SignatureScheme>, genesis: Hash) -> Self {
@@ -210,6 +208,7 @@ impl Worker {
                 height: tip.height,
                 checked: self.check_each(&batch, &tip),
             },
+            Work::RunQueues { queues, tip } => WorkResult::Queues(rerun(&tip, queues)),
             Work::BuildBlock { tip, inputs } => build_block(&tip, inputs),
             Work::ExecuteBlock {
                 tip,
@@ -228,19 +227,24 @@ impl Worker {
     }
 
     fn check_each(&self, batch: &[RawTransaction], tip: &Tip) -> Vec<CheckedTransaction> {
-        let account = |verified: Arc<VerifiedTransaction>| {
-            let entry = tip.state.get(&StateKey::account(&verified.sender()))?;
-            let account = entry.map(|bytes| Account::from_bytes(&bytes)).transpose();
-            Ok((verified, account.map_err(CheckError::Entry)?))
-        };
-        let check =
-            |raw: &RawTransaction, verified: Result<_, TransactionError>| CheckedTransaction {
-                wire_id: raw.wire_id(),
-                result: verified.map_err(CheckError::from).and_then(account),
-            };
         let verified = self.verify_each(batch);
+        let right = verified.iter().filter_map(|one| one.as_ref().ok());
+        let right: Vec<_> = right.map(Arc::clone).collect();
+        let reads = ReadSet::of_each(tip, &right);
+        let failed = reads.as_ref().err().cloned();
+        let mut reads = reads.unwrap_or_default().into_iter();
+        let with_reads = |verified: Arc<VerifiedTransaction>| match (reads.next(), &failed) {
+            (Some(reads), _) => Ok((verified, reads)),
+            (None, Some(error)) => Err(CheckError::State(error.clone())),
+            (None, None) => unreachable!("one is read for each that is right"),
+        };
+        let mut with_reads = with_reads;
         let each = batch.iter().zip(verified);
-        each.map(|(raw, verified)| check(raw, verified)).collect()
+        each.map(|(raw, verified)| CheckedTransaction {
+            wire_id: raw.wire_id(),
+            result: verified.map_err(CheckError::from).and_then(&mut with_reads),
+        })
+        .collect()
     }
 
     /// Verifies each of `batch`; what is not in the memo, together.
@@ -250,7 +254,7 @@ impl Worker {
     ) -> Vec<Result<Arc<VerifiedTransaction>, TransactionError>> {
         let known: Vec<_> = {
             let memo = self.memo();
-            let known = |raw: &RawTransaction| memo.known.get(&raw.wire_id()).map(Arc::clone);
+            let known = |raw: &RawTransaction| memo.get(&raw.wire_id());
             batch.iter().map(known).collect()
         };
         let unknown = batch
@@ -348,23 +352,6 @@ impl Worker {
 
     fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Memo {
-    /// Takes note of a verified transaction, and gives it back.
-    fn insert(&mut self, verified: Arc<VerifiedTransaction>) -> Arc<VerifiedTransaction> {
-        let wire_id = verified.wire_id();
-        let before = self.known.insert(wire_id, Arc::clone(&verified));
-        if before.is_none() {
-            self.order.push_back(wire_id);
-        }
-        if self.order.len() > MEMO_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        verified
     }
 }
 

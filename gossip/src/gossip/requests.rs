@@ -25,6 +25,9 @@ impl Gossip {
                 self.penalize_all(now, faults, out);
             }
             Input::SubmitTransaction(raw) => self.flood.submit(now, &raw, out, &mut self.counters),
+            Input::RelayTransaction(raw) => {
+                self.flood.accept(now, &raw, &mut self.counters);
+            }
             Input::Offer { peer, transactions } => {
                 if let Some(link) = self.overlay.link_of(peer) {
                     self.flood

@@ -125,6 +125,13 @@ fn nothing_goes_on_that_the_node_did_not_accept() {
         2,
         "what the state refuses is nobody's fault"
     );
+    // A block later one of them has a use for it.
+    net.input(1, Input::RelayTransaction(transaction(1)));
+    net.run_for(SECOND);
+    assert_eq!(net.nodes[1].checked.len(), 1, "it is not checked again");
+    for node in [2, 3] {
+        assert_eq!(net.nodes[node].checked.len(), 1, "node {node}");
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! The candidates as a block sees them: read when they are first needed, one change at a time.
 
 use super::BlockError;
+use super::source::Source;
 use crate::address::AccountId;
 use crate::staking::Candidates;
-use crate::state::State;
 use crate::state_key::StateKey;
 use crate::transaction::Amount;
 
 /// The candidates, with what is needed to take changes back: one entry of 80 KB is never copied.
 pub(super) struct CandidateList {
     list: Option<Candidates>,
+    /// How many there are beside those of the list, where the reader needs only some.
+    hidden: usize,
     changed: bool,
     undo: Vec<Undo>,
 }
@@ -24,25 +26,24 @@ impl CandidateList {
     pub(super) const fn new() -> Self {
         Self {
             list: None,
+            hidden: 0,
             changed: false,
             undo: Vec::new(),
         }
     }
 
     /// Reads them, if that was not done.
-    pub(super) fn load(&mut self, state: &State) -> Result<(), BlockError> {
+    pub(super) fn load(&mut self, source: &dyn Source) -> Result<(), BlockError> {
         if self.list.is_none() {
-            let bytes = state.get(&StateKey::Candidates.to_bytes())?;
-            let entry = "Candidates";
-            let bytes = bytes.ok_or(BlockError::Missing { entry })?;
-            self.list = Some(Candidates::from_bytes(&bytes)?);
+            let (list, hidden) = source.read_candidates()?;
+            (self.list, self.hidden) = (Some(list), hidden);
         }
         Ok(())
     }
 
     /// Returns how many there are.
     pub(super) fn len(&self) -> usize {
-        self.list.as_ref().map_or(0, Candidates::len)
+        self.list.as_ref().map_or(0, Candidates::len) + self.hidden
     }
 
     /// Returns stake and account of the one who is chosen last.
@@ -90,6 +91,13 @@ impl CandidateList {
                 Undo::Removed(bonded, account) => list.insert(bonded, account),
             };
         }
+    }
+
+    /// Returns what was read of them with all changes, if there is one.
+    pub(super) fn into_changed(self) -> Option<(Candidates, usize)> {
+        let hidden = self.hidden;
+        let list = self.list.filter(|_| self.changed);
+        list.map(|list| (list, hidden))
     }
 
     /// Returns key and value of the entry, if it may have changed.

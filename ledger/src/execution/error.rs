@@ -116,13 +116,28 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Says whether the same transaction may apply later, when its sender has more funds or an
-    /// earlier nonce was used.
+    /// Says whether the same transaction may apply after other blocks: when its sender has funds or
+    /// a stake, an earlier nonce was used, a receiver or an authority is there.
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::Funds { .. } => true,
             Self::Nonce { expected, found } => *found > *expected,
-            _ => false,
+            Self::UnknownSender
+            | Self::Authority
+            | Self::Funds { .. }
+            | Self::Fee { .. }
+            | Self::NoStake
+            | Self::Stake { .. }
+            | Self::BondMin { .. }
+            | Self::ReleasesFull
+            | Self::CandidatesFull { .. }
+            | Self::NotSittingOut => true,
+            Self::Expired { .. }
+            | Self::NonceExhausted
+            | Self::ZeroAmount
+            | Self::RecordExists { .. }
+            | Self::KeyTaken { .. }
+            | Self::KeyExcluded { .. }
+            | Self::SupplyOverflow => false,
         }
     }
 

@@ -9,17 +9,17 @@ use super::BlockError;
 use super::candidate_list::CandidateList;
 use super::entry::{Entry, Tables};
 use super::read_ahead::ReadAhead;
+use super::source::Source;
 use super::table::Table;
 use crate::account::Account;
 use crate::address::AccountId;
-use crate::state::State;
 
 /// The entries that a block has read or changed so far.
 ///
 /// Its size is bounded by the block: at most 17 accounts, stakes and keys and 16 records per
 /// transaction, and beside them what the effects at the end of a block touch.
 pub(super) struct Journal<'a> {
-    state: &'a State,
+    source: &'a dyn Source,
     tables: Tables,
     candidates: CandidateList,
 }
@@ -30,10 +30,18 @@ pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 impl<'a> Journal<'a> {
     /// Starts over a state of which something was read already.
     pub(super) fn new(ahead: &'a ReadAhead) -> Self {
+        Self::over(ahead.state(), ahead.accounts())
+    }
+
+    /// Starts over a source of which some accounts were read already.
+    pub(super) fn over(
+        source: &'a dyn Source,
+        accounts: impl Iterator<Item = (AccountId, Option<Account>)>,
+    ) -> Self {
         let mut tables = Tables::new();
-        tables.accounts = Table::of(ahead.accounts());
+        tables.accounts = Table::of(accounts);
         Self {
-            state: ahead.state(),
+            source,
             tables,
             candidates: CandidateList::new(),
         }
@@ -53,7 +61,7 @@ impl<'a> Journal<'a> {
 
     /// Returns an entry, if it exists.
     pub(super) fn get<E: Entry>(&mut self, key: E::Key) -> Result<Option<E>, BlockError> {
-        E::table(&mut self.tables).get(self.state, key)
+        E::table(&mut self.tables).get(self.source, key)
     }
 
     /// Returns an entry that the others say there is.
@@ -64,18 +72,23 @@ impl<'a> Journal<'a> {
 
     /// Changes or creates an entry.
     pub(super) fn set<E: Entry>(&mut self, key: E::Key, value: E) -> Result<(), BlockError> {
-        E::table(&mut self.tables).set(self.state, key, Some(value))
+        E::table(&mut self.tables).set(self.source, key, Some(value))
     }
 
     /// Removes an entry.
     pub(super) fn remove<E: Entry>(&mut self, key: E::Key) -> Result<(), BlockError> {
-        E::table(&mut self.tables).set(self.state, key, None)
+        E::table(&mut self.tables).set(self.source, key, None)
     }
 
     /// Returns the candidates.
     pub(super) fn candidates(&mut self) -> Result<&mut CandidateList, BlockError> {
-        self.candidates.load(self.state)?;
+        self.candidates.load(self.source)?;
         Ok(&mut self.candidates)
+    }
+
+    /// Returns all entries that were read or changed.
+    pub(super) fn into_parts(self) -> (Tables, CandidateList) {
+        (self.tables, self.candidates)
     }
 
     /// Returns the accounts that changed, ascending, and the changes of the state.

@@ -1,7 +1,7 @@
 //! The three actions on a stake, and what they have in common with the effects of a block.
 
-use super::apply::Stop;
 use super::journal::Journal;
+use super::run::Stop;
 use super::{ApplyError, BlockError};
 use crate::account::Account;
 use crate::address::AccountId;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::BlockError;
 use super::entry::Entry;
-use crate::state::State;
+use super::source::Source;
 
 /// The entries of one kind that a block has read or changed so far.
 pub(super) struct Table<E: Entry> {
@@ -28,7 +28,7 @@ impl<E: Entry> Table<E> {
         }
     }
 
-    /// Starts with entries that were read already, ascending by key.
+    /// Starts with entries that were read already.
     pub(super) fn of(read: impl Iterator<Item = (E::Key, Option<E>)>) -> Self {
         let slot = |value| Slot {
             value,
@@ -53,14 +53,18 @@ impl<E: Entry> Table<E> {
     }
 
     /// Returns an entry, if it exists.
-    pub(super) fn get(&mut self, state: &State, key: E::Key) -> Result<Option<E>, BlockError> {
-        Ok(self.slot(state, key)?.value.clone())
+    pub(super) fn get(
+        &mut self,
+        source: &dyn Source,
+        key: E::Key,
+    ) -> Result<Option<E>, BlockError> {
+        Ok(self.slot(source, key)?.value.clone())
     }
 
     /// Changes, creates or removes an entry.
     pub(super) fn set(
         &mut self,
-        state: &State,
+        source: &dyn Source,
         key: E::Key,
         value: Option<E>,
     ) -> Result<(), BlockError> {
@@ -68,7 +72,7 @@ impl<E: Entry> Table<E> {
             value,
             changed: true,
         };
-        let before = std::mem::replace(self.slot(state, key)?, slot);
+        let before = std::mem::replace(self.slot(source, key)?, slot);
         self.undo.push((key, before));
         Ok(())
     }
@@ -79,12 +83,12 @@ impl<E: Entry> Table<E> {
         changed.map(|(key, slot)| (key, slot.value.as_ref()))
     }
 
-    fn slot(&mut self, state: &State, key: E::Key) -> Result<&mut Slot<E>, BlockError> {
+    fn slot(&mut self, source: &dyn Source, key: E::Key) -> Result<&mut Slot<E>, BlockError> {
         use std::collections::btree_map::Entry::{Occupied, Vacant};
         match self.slots.entry(key) {
             Occupied(entry) => Ok(entry.into_mut()),
             Vacant(entry) => {
-                let bytes = state.get(&E::state_key(&key))?;
+                let bytes = source.read(&E::state_key(&key))?;
                 Ok(entry.insert(Slot {
                     value: bytes.as_deref().map(E::from_bytes).transpose()?,
                     changed: false,

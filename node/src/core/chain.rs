@@ -171,9 +171,8 @@ impl Core {
             event,
         });
         let touched = &block.executed.touched;
-        self.mempool.apply_block(touched, &block.transaction_ids());
-        self.mempool.expire(header.time_ms);
         self.recent.extend(header.height, touched);
+        self.waiting_after_block(touched, &block.transaction_ids());
         self.out.push(Action::Commit { block, certificate });
     }
 

@@ -25,7 +25,7 @@ impl Core {
             GossipAction::Send { link, lane, bytes } => {
                 self.out.push(Action::Send { link, lane, bytes });
             }
-            GossipAction::CheckTransactions { batch, .. } => self.transactions_came(batch),
+            GossipAction::CheckTransactions { from, batch } => self.transactions_came(from, batch),
             GossipAction::Consensus { from, message } => {
                 let input = consensus::Input::Message {
                     from: Some(from),

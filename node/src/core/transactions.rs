@@ -1,92 +1,33 @@
 //! Transactions on their way in: from a neighbour or a request, through a check, into the mempool.
 //!
-//! # Limits
-//! [`CHECKS_MAX`] batches are under check at once and [`WAITING_MAX`] wait; what comes on top is
-//! dropped and its sender told so. The accounts that recent blocks touched are kept for
-//! [`RECENT_HEIGHTS`] blocks.
+//! A worker verifies them and reads of the tip what they read. Whether they apply there, behind
+//! what waits of their sender, is found out here, by the mempool. What may apply soon is held back
+//! ([`hold`](super::hold)). Whoever was told that a transaction is accepted hears of its end: in a
+//! block, or [`Event::Left`].
+//!
+//! A check may be of an older tip than ours. It counts if no block since then touched the sender,
+//! and if it says yes: entries that a transaction reads come into being and stay. Otherwise it is
+//! done anew, for which the signature is remembered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use starling_gossip::PeerFault;
 use starling_gossip::input::Verdict;
+use starling_gossip::{PeerFault, PeerId};
 use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
-use starling_ledger::execution::check_against_account;
-use starling_ledger::transaction::{Nonce, RawTransaction, VerifiedTransaction, WireId};
+use starling_ledger::execution::{ApplyError, BlockError, NextBlock, ReadSet};
+use starling_ledger::transaction::{RawTransaction, TransactionId, VerifiedTransaction, WireId};
 use starling_ledger::vote::Height;
 
-use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId};
+use super::checks::Source;
+use super::hold::{Coming, Origin, TRIES, Why};
+use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId, WorkId};
+use crate::mempool::{Departure, Left, MempoolError, RanQueue};
 use crate::work::{CheckError, CheckedTransaction, Work};
 
-/// Most batches under check. Our choice: enough to keep some threads busy, little enough to bound
-/// delay.
-pub(super) const CHECKS_MAX: usize = 16;
-/// Most batches that wait for a check. A batch is at most one frame of 64 KiB: 16 MiB in all.
-pub(super) const WAITING_MAX: usize = 256;
-/// For how many blocks touched accounts are remembered. Our choice: a check is back long before.
-const RECENT_HEIGHTS: usize = 16;
-
-/// Who wants a transaction checked.
-#[derive(Clone, Copy)]
-pub(super) enum Source {
-    /// A neighbour sent it.
-    Peer,
-    /// A person or program submitted it here.
-    Request(RequestId),
-}
-
-/// Batches under check, and those that wait.
-#[derive(Default)]
-pub(super) struct Checks {
-    in_flight: usize,
-    waiting: VecDeque<(Source, Vec<RawTransaction>)>,
-}
-
-/// The accounts that recent blocks touched, so that a check read before them is brought up to date.
-#[derive(Default)]
-pub(super) struct RecentAccounts {
-    accounts: BTreeMap<AccountId, (Height, Account)>,
-    heights: VecDeque<(Height, Vec<AccountId>)>,
-}
-
-impl RecentAccounts {
-    /// Takes over what a block touched.
-    pub(super) fn extend(&mut self, height: Height, touched: &[(AccountId, Account)]) {
-        for (id, account) in touched {
-            self.accounts.insert(*id, (height, *account));
-        }
-        self.heights
-            .push_back((height, touched.iter().map(|(id, _)| *id).collect()));
-        if self.heights.len() > RECENT_HEIGHTS {
-            let (oldest, ids) = self.heights.pop_front().unwrap_or_default();
-            for id in ids {
-                if self
-                    .accounts
-                    .get(&id)
-                    .is_some_and(|(height, _)| *height == oldest)
-                {
-                    self.accounts.remove(&id);
-                }
-            }
-        }
-    }
-
-    /// Says whether a check read at `height` can be brought up to date.
-    fn reaches(&self, height: Height) -> bool {
-        self.heights
-            .front()
-            .is_none_or(|(oldest, _)| height + 1 >= *oldest)
-    }
-
-    /// Returns the account as of the tip, given what was read at `height`.
-    fn current(&self, id: &AccountId, height: Height, read: Option<Account>) -> Option<Account> {
-        match self.accounts.get(id) {
-            Some((touched, account)) if *touched > height => Some(*account),
-            _ => read,
-        }
-    }
-}
+/// Transactions that were held back and are checked together: about as many as in a frame.
+const HELD_BATCH: usize = 256;
 
 impl Core {
     /// A request of the HTTP side.
@@ -95,7 +36,7 @@ impl Core {
             Request::Submit(raw) => return self.submit(id, raw),
             Request::NextNonce(account) => Answer::NextNonce(self.mempool.next_nonce(&account)),
             Request::Pending(id) => {
-                let waiting = self.mempool.by_id(&id);
+                let waiting = self.mempool.by_id(&id).or_else(|| self.hold.by_id(&id));
                 Answer::Pending(waiting.map(|transaction| transaction.raw().clone()))
             }
             Request::Peers => Answer::Peers(self.gossip.peers()),
@@ -104,157 +45,322 @@ impl Core {
     }
 
     fn submit(&mut self, id: RequestId, raw: RawTransaction) {
-        if let Some(known) = self.mempool.by_wire_id(&raw.wire_id()) {
+        let wire_id = raw.wire_id();
+        let waiting = self.mempool.by_wire_id(&wire_id);
+        if let Some(known) = waiting.or_else(|| self.hold.promised(&wire_id)) {
             let answer = submitted(known, true);
             self.out.push(Action::Answer { id, answer });
-        } else if self.checks.waiting.len() >= WAITING_MAX {
-            let reason = "too many transactions wait for their check; try again".to_owned();
-            self.out.push(Action::Answer {
-                id,
-                answer: Answer::Refused {
-                    code: "busy",
-                    reason,
-                },
-            });
+        } else if self.checks.is_full() {
+            let error = MempoolError::Busy;
+            self.answer_refused(id, error.code(), error.to_string());
         } else {
-            self.checks
-                .waiting
-                .push_back((Source::Request(id), vec![raw]));
+            self.checks.push((Source::Request(id), vec![raw]));
             self.refill_checks();
         }
     }
 
     /// A neighbour sent transactions that gossip had not seen.
-    pub(super) fn transactions_came(&mut self, batch: Vec<RawTransaction>) {
-        if self.checks.waiting.len() >= WAITING_MAX {
+    pub(super) fn transactions_came(&mut self, from: PeerId, batch: Vec<RawTransaction>) {
+        if self.checks.is_full() {
             for raw in batch {
                 self.tell_verdict(raw.wire_id(), Verdict::Dropped);
             }
             return;
         }
-        self.checks.waiting.push_back((Source::Peer, batch));
+        self.checks.push((Source::Peer(from), batch));
         self.refill_checks();
     }
 
     /// Hands out waiting batches while there is room.
     pub(super) fn refill_checks(&mut self) {
-        while self.checks.in_flight < CHECKS_MAX {
-            let Some((source, batch)) = self.checks.waiting.pop_front() else {
-                return;
-            };
-            self.checks.in_flight += 1;
-            let work = Work::CheckTransactions {
-                batch,
-                tip: self.tip.clone(),
-            };
-            self.hand_out(work, Pending::Check(source));
+        while let Some((source, batch)) = self.checks.next() {
+            let tip = self.tip.clone();
+            let work = Work::CheckTransactions { batch, tip };
+            let id = self.hand_out(work, Pending::Check(source));
+            self.checks.handed_out(id);
         }
     }
 
     /// A worker checked a batch.
     pub(super) fn checked(
         &mut self,
-        source: Source,
+        (id, source): (WorkId, Source),
         height: Height,
         checked: Vec<CheckedTransaction>,
     ) {
-        self.checks.in_flight -= 1;
+        self.checks.came_back(id, (source, height, checked));
         let had_work = self.mempool.has_ready();
-        for CheckedTransaction { wire_id, result } in checked {
-            let verdict = match result {
-                Ok((transaction, account)) if self.recent.reaches(height) => {
-                    let id = transaction.sender();
-                    let account = self.recent.current(&id, height, account);
-                    self.admit(source, transaction, account)
-                }
-                Ok((transaction, _)) => {
-                    self.check_again(source, transaction.raw().clone());
-                    continue;
-                }
-                Err(CheckError::Transaction(error)) => {
-                    let reason = error.to_string();
-                    self.refuse(source, "invalid", reason.clone());
-                    Verdict::Fault(PeerFault::InvalidTransaction { reason })
-                }
-                Err(error @ (CheckError::State(_) | CheckError::Entry(_))) => {
-                    return self.halt(HaltReason::Storage {
-                        reason: error.to_string(),
-                    });
-                }
-            };
-            if let Source::Peer = source {
-                self.tell_verdict(wire_id, verdict);
+        while let Some((source, height, checked)) = self.checks.take_checked() {
+            let mut again = Vec::new();
+            for one in checked {
+                again.extend(self.take_in(source, height, one));
+            }
+            if !again.is_empty() {
+                self.checks.push_first((source, again));
             }
         }
         if !had_work && self.mempool.has_ready() {
             self.tell_work_to_do();
         }
+        self.rerun_queues();
         self.refill_checks();
     }
 
-    /// The check read the ledger too long ago: it is done anew.
-    fn check_again(&mut self, source: Source, raw: RawTransaction) {
-        self.checks.waiting.push_front((source, vec![raw]));
-    }
-
-    fn admit(
+    /// Takes in a checked transaction; returns it if it has to be checked again.
+    fn take_in(
         &mut self,
         source: Source,
-        transaction: Arc<VerifiedTransaction>,
-        account: Option<Account>,
-    ) -> Verdict {
-        let time_ms = self.tip.time_ms;
-        if let Err((code, reason)) = self.enter(&transaction, account.as_ref(), time_ms) {
-            self.refuse(source, code, reason);
-            return Verdict::Dropped;
+        height: Height,
+        CheckedTransaction { wire_id, result }: CheckedTransaction,
+    ) -> Option<RawTransaction> {
+        match result {
+            Ok((transaction, reads)) => {
+                let Some(entered) = self.enter(&transaction, &reads, height) else {
+                    return Some(transaction.raw().clone());
+                };
+                if let Some(coming) = self.coming(source, transaction) {
+                    match entered {
+                        Ok(()) => self.entered(&coming),
+                        Err(error) => self.hold_or_refuse(coming, error),
+                    }
+                }
+            }
+            Err(CheckError::Transaction(error)) => {
+                let reason = error.to_string();
+                match source {
+                    Source::Request(id) => self.answer_refused(id, "invalid", reason),
+                    Source::Peer(_) => {
+                        let fault = PeerFault::InvalidTransaction { reason };
+                        self.tell_verdict(wire_id, Verdict::Fault(fault));
+                    }
+                    // What is held back was verified before.
+                    Source::Held => {}
+                }
+            }
+            Err(CheckError::State(error)) => self.halt_for(error.to_string()),
         }
-        self.out
-            .push(Action::Event(Event::Accepted(transaction.id())));
-        if let Source::Request(id) = source {
-            self.out.push(Action::Answer {
-                id,
-                answer: submitted(&transaction, false),
-            });
-            let raw = transaction.raw().clone();
-            self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw));
-        }
-        Verdict::Accepted
+        None
     }
 
+    fn coming(&mut self, source: Source, transaction: Arc<VerifiedTransaction>) -> Option<Coming> {
+        let origin = match source {
+            Source::Peer(peer) => Origin::Peer {
+                peer,
+                is_judged: false,
+            },
+            Source::Request(id) => Origin::Asked(id),
+            // It may have lost its place meanwhile, and was told so.
+            Source::Held => return self.hold.take(&transaction.wire_id()),
+        };
+        Some(Coming {
+            transaction,
+            origin,
+            tries_left: TRIES,
+        })
+    }
+
+    /// Lets a transaction into the mempool, if it applies to the tip behind what waits of its
+    /// sender; `None` if the check is of too old a tip to tell.
     fn enter(
         &mut self,
         transaction: &Arc<VerifiedTransaction>,
-        account: Option<&Account>,
-        time_ms: u64,
-    ) -> Result<(), (&'static str, String)> {
-        // A gap counts from the last nonce that waits, so that a sender may queue as many as it
-        // likes.
-        let waiting = self.mempool.next_nonce(&transaction.sender());
-        let reached = account.map(|account| {
-            let next = waiting
-                .unwrap_or(account.nonce)
-                .clamp(account.nonce, Nonce::MAX);
-            Account {
-                nonce: next.min(transaction.body().nonce.max(account.nonce)),
-                ..*account
-            }
-        });
-        let parameters = &self.tip.genesis.parameters;
-        check_against_account(transaction, reached.as_ref(), parameters, time_ms)
-            .map_err(|error| (error.code(), error.to_string()))?;
-        let Some(account) = account else {
-            return Ok(());
-        };
-        self.mempool
-            .insert(Arc::clone(transaction), account, time_ms)
-            .map_err(|error| (error.code(), error.to_string()))
+        reads: &ReadSet,
+        height: Height,
+    ) -> Option<Result<(), MempoolError>> {
+        let is_latest = height == self.tip.height;
+        if !is_latest
+            && (transaction.body().acts_on_stake()
+                || !self.recent.is_current(&transaction.sender(), height))
+        {
+            return None;
+        }
+        let next = NextBlock::after(&self.tip);
+        let entered = self.mempool.insert(Arc::clone(transaction), reads, &next);
+        match entered {
+            Err(MempoolError::Inapplicable(_)) if !is_latest => None,
+            entered => Some(entered),
+        }
     }
 
-    fn refuse(&mut self, source: Source, code: &'static str, reason: String) {
-        if let Source::Request(id) = source {
-            let answer = Answer::Refused { code, reason };
+    fn entered(&mut self, coming: &Coming) {
+        let transaction = &coming.transaction;
+        // It may have come twice, and have been held back the first time.
+        if let Some(earlier) = self.hold.take(&transaction.wire_id()) {
+            self.refuse(&earlier, MempoolError::Known);
+        }
+        let raw = transaction.raw().clone();
+        let accepted = Action::Event(Event::Accepted(transaction.id()));
+        match coming.origin {
+            Origin::Peer { is_judged, .. } => {
+                self.out.push(accepted);
+                match is_judged {
+                    true => self.tell_gossip(starling_gossip::Input::RelayTransaction(raw)),
+                    false => self.tell_verdict(transaction.wire_id(), Verdict::Accepted),
+                }
+            }
+            Origin::Asked(id) => {
+                let answer = submitted(transaction, false);
+                self.out.extend([accepted, Action::Answer { id, answer }]);
+                self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw));
+            }
+            Origin::Told => self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw)),
+        }
+        let sender = transaction.sender();
+        if let Some(next) = self.mempool.next_nonce(&sender) {
+            let due = self.hold.behind(&sender, next);
+            self.check_held(due);
+        }
+    }
+
+    /// Holds a transaction back that may enter soon.
+    fn hold_or_refuse(&mut self, mut coming: Coming, error: MempoolError) {
+        let from_peer = matches!(coming.origin, Origin::Peer { .. });
+        let why = match &error {
+            MempoolError::Unsettled => Why::Unsettled,
+            MempoolError::Early { .. } => Why::Early,
+            error if from_peer && error.may_pass() && coming.tries_left > 0 => {
+                coming.tries_left -= 1;
+                Why::NotYet
+            }
+            _ => return self.refuse(&coming, error),
+        };
+        let transaction = Arc::clone(&coming.transaction);
+        if self.hold.promised(&transaction.wire_id()).is_some() {
+            return self.refuse(&coming, MempoolError::Busy);
+        }
+        let asked = match (coming.origin, why) {
+            (Origin::Asked(id), Why::Early) => Some(id),
+            _ => None,
+        };
+        match &mut coming.origin {
+            origin if asked.is_some() => *origin = Origin::Told,
+            Origin::Peer { is_judged, .. } => {
+                // A neighbour's other transactions are not to wait for this one.
+                if !std::mem::replace(is_judged, true) {
+                    self.tell_verdict(transaction.wire_id(), Verdict::Dropped);
+                }
+            }
+            Origin::Asked(_) | Origin::Told => {}
+        }
+        match (self.hold.put(coming, why), asked) {
+            (Some(own), Some(id)) if own.transaction.id() == transaction.id() => {
+                let error = MempoolError::Busy;
+                return self.answer_refused(id, error.code(), error.to_string());
+            }
+            (Some(displaced), _) => self.refuse(&displaced, MempoolError::Busy),
+            (None, _) => {}
+        }
+        if let Some(id) = asked {
+            let answer = submitted(&transaction, false);
+            self.out
+                .push(Action::Event(Event::Accepted(transaction.id())));
             self.out.push(Action::Answer { id, answer });
         }
+    }
+
+    fn refuse(&mut self, coming: &Coming, error: MempoolError) {
+        let transaction = &coming.transaction;
+        match coming.origin {
+            Origin::Peer {
+                is_judged: true, ..
+            } => {}
+            Origin::Peer { .. } => self.tell_verdict(transaction.wire_id(), Verdict::Dropped),
+            Origin::Asked(id) if error == MempoolError::Known => {
+                let answer = submitted(transaction, true);
+                self.out.push(Action::Answer { id, answer });
+            }
+            Origin::Asked(id) => self.answer_refused(id, error.code(), error.to_string()),
+            // Where it waits all the same, it has not left.
+            Origin::Told if self.mempool.by_id(&transaction.id()).is_some() => {}
+            Origin::Told => {
+                let why = Departure::of_refusal(error);
+                let id = transaction.id();
+                self.out.push(Action::Event(Event::Left(Left { id, why })));
+            }
+        }
+    }
+
+    /// A block was decided: what waits and what is held back follows it.
+    pub(super) fn waiting_after_block(
+        &mut self,
+        touched: &[(AccountId, Account)],
+        included: &[TransactionId],
+    ) {
+        self.mempool.apply_block(touched, included);
+        self.hold.apply_block(included);
+        let time_ms = self.tip.time_ms.saturating_add(1);
+        self.mempool.expire(time_ms);
+        for coming in self.hold.expire(time_ms) {
+            let expires_at_ms = coming.transaction.body().expires_at_ms;
+            let error = ApplyError::Expired {
+                expires_at_ms,
+                time_ms,
+            };
+            self.refuse(&coming, error.into());
+        }
+        let is_touched = |id: &AccountId| touched.binary_search_by(|(one, _)| one.cmp(id)).is_ok();
+        let due = self.hold.after_block(is_touched);
+        self.check_held(due);
+        self.rerun_queues();
+        // Before the next block, which may hold them after all.
+        self.tell_left();
+    }
+
+    /// Tells what left the mempool.
+    pub(super) fn tell_left(&mut self) {
+        let left = self.mempool.take_left().into_iter();
+        self.out
+            .extend(left.map(|left| Action::Event(Event::Left(left))));
+    }
+
+    fn check_held(&mut self, due: Vec<RawTransaction>) {
+        for batch in due.chunks(HELD_BATCH) {
+            self.checks.push((Source::Held, batch.to_vec()));
+        }
+        self.refill_checks();
+    }
+
+    /// Hands out the queues that have to be run anew, one piece of work at a time.
+    fn rerun_queues(&mut self) {
+        if self.rerunning {
+            return;
+        }
+        let queues = self.mempool.take_stale();
+        if queues.is_empty() {
+            return;
+        }
+        self.rerunning = true;
+        let tip = self.tip.clone();
+        self.hand_out(Work::RunQueues { queues, tip }, Pending::RunQueues);
+    }
+
+    /// A worker ran queues anew.
+    pub(super) fn queues_ran(&mut self, ran: Result<Vec<RanQueue>, BlockError>) {
+        self.rerunning = false;
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(error) => return self.halt_for(error.to_string()),
+        };
+        let mut senders = BTreeSet::new();
+        for queue in ran {
+            senders.insert(queue.sender);
+            self.mempool.settle(queue);
+        }
+        let due = self.hold.settled(&senders);
+        self.check_held(due);
+        self.rerun_queues();
+        if !self.mempool.has_ready() {
+            self.tell_work_to_do();
+        }
+    }
+
+    fn halt_for(&mut self, reason: String) {
+        self.halt(HaltReason::Storage { reason });
+    }
+
+    fn answer_refused(&mut self, id: RequestId, code: &'static str, reason: String) {
+        let answer = Answer::Refused { code, reason };
+        self.out.push(Action::Answer { id, answer });
     }
 
     fn tell_verdict(&mut self, wire_id: WireId, verdict: Verdict) {

@@ -3,6 +3,8 @@
 use starling_ledger::execution::ApplyError;
 use starling_ledger::transaction::{Nonce, TransactionId};
 
+use super::MempoolError;
+
 /// Why a transaction leaves without a block. It tells of this node's mempool alone: only
 /// [`Departure::Expired`] says that no block anywhere can hold it any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,9 @@ pub enum Departure {
     /// A block changed what it needs.
     #[error("it no longer applies: {0}")]
     Inapplicable(ApplyError),
+    /// It was held back for one with a lower nonce, and does not enter behind it.
+    #[error("it was held back, and does not enter: {0}")]
+    Refused(MempoolError),
 }
 
 /// A transaction that left.
@@ -44,6 +49,19 @@ pub struct Left {
 }
 
 impl Departure {
+    /// Names why one that was held back does not enter.
+    pub fn of_refusal(error: MempoolError) -> Self {
+        match error {
+            MempoolError::Inapplicable(ApplyError::Expired { .. }) => Self::Expired,
+            MempoolError::Inapplicable(ApplyError::Nonce { expected, found })
+                if found < expected =>
+            {
+                Self::NonceUsed
+            }
+            error => Self::Refused(error),
+        }
+    }
+
     /// Returns a stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -53,6 +71,7 @@ impl Departure {
             Self::NonceUsed => "nonce_used",
             Self::Behind { .. } => "behind",
             Self::Inapplicable(error) => error.code(),
+            Self::Refused(error) => error.code(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::authority::{Authority, Policy};
-use crate::execution::{ApplyError, check_against_account};
+use crate::execution::ApplyError;
 use crate::fixture::{FEE, Network, transfer};
 use crate::genesis::{LOCAL_BALANCE, local_account};
 use crate::hash::Hash;
@@ -64,9 +64,7 @@ fn a_new_authority_acts_from_the_next_transaction_on_and_the_old_one_never_again
     assert_eq!(account.balance, LOCAL_BALANCE - FEE - 5);
     let old = network.pay("alice", 1, "bob", 1);
     assert_eq!(network.apply(&old), Err(ApplyError::Authority));
-    let parameters = &network.tip.genesis.parameters;
-    let admitted = check_against_account(&old, Some(&account), parameters, 0);
-    assert_eq!(admitted, Err(ApplyError::Authority));
+    assert_eq!(network.admit(&old), Err(ApplyError::Authority));
     network.commit(&[network.sign("new", named(1, vec![transfer("bob", 1)]))]);
     // The key of the new authority has an account of its own, which this is not.
     assert_eq!(network.account(&new.account()), None);

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::account::Account;
-use crate::execution::{Admission, ApplyError, BlockLimits, BlockPlan, build};
-use crate::execution::{MAX_NONCE_GAP, check_against_account};
+use crate::execution::{ApplyError, BlockLimits, BlockPlan, build};
 use crate::fixture::{FEE, Network, transfer};
 use crate::genesis::{LOCAL_BALANCE, local_account};
 use crate::hash::Hash;
@@ -306,49 +305,39 @@ fn touched_accounts_are_those_that_changed_as_they_are_now() {
 }
 
 #[test]
-fn a_mempool_holds_back_gaps_up_to_64_and_refuses_more() {
-    let network = Network::new();
-    let account = network.account(&local_account("alice")).unwrap();
-    let parameters = &network.tip.genesis.parameters;
-    let admit = |nonce: u64| {
-        let payment = network.pay("alice", nonce, "bob", 1);
-        check_against_account(&payment, Some(&account), parameters, 0)
-    };
-    assert_eq!(admit(0), Ok(Admission::Ready));
-    let gap = MAX_NONCE_GAP;
-    assert_eq!(admit(gap), Ok(Admission::Future { next: 0, gap }));
-    let found = gap + 1;
-    assert_eq!(admit(found), Err(ApplyError::Nonce { expected: 0, found }));
-}
-
-#[test]
 fn a_mempool_refuses_what_a_block_would() {
     let network = Network::new();
-    let parameters = &network.tip.genesis.parameters;
     let code = |name: &str, body| {
         let transaction = network.sign(name, body);
-        let account = network.account(&transaction.sender());
-        check_against_account(&transaction, account.as_ref(), parameters, 5)
-            .unwrap_err()
-            .code()
+        network.admit(&transaction).unwrap_err().code()
     };
     let mut body = Network::body(0, vec![transfer("bob", 1)]);
     assert_eq!(code("nobody", body.clone()), "unknown_sender");
-    body.expires_at_ms = 4;
+    // The next block is later than the tip.
+    body.expires_at_ms = network.tip.time_ms;
     assert_eq!(code("alice", body.clone()), "expired");
-    body.expires_at_ms = 5;
+    body.expires_at_ms += 1;
+    assert_eq!(network.admit(&network.sign("alice", body.clone())), Ok(()));
     body.fee = 1;
     assert_eq!(code("alice", body), "fee");
     let spent = vec![transfer("bob", LOCAL_BALANCE - FEE), transfer("carol", 1)];
     assert_eq!(code("alice", Network::body(0, spent)), "funds");
-    assert_eq!(
-        code("alice", Network::body(0, vec![transfer("bob", 0)])),
-        "zero_amount"
-    );
+    let own = vec![transfer("alice", LOCAL_BALANCE - FEE + 1)];
+    assert_eq!(code("alice", Network::body(0, own)), "funds");
+    let nothing = vec![transfer("bob", 0)];
+    assert_eq!(code("alice", Network::body(0, nothing)), "zero_amount");
     let fee = burned(&network, &network.pay("alice", 0, "bob", 1), 1);
     let mut notes = Network::body(0, vec![record(1), record(2)]);
     notes.fee = fee;
     assert_eq!(code("alice", notes), "fee");
+    assert_eq!(
+        code("alice", Network::body(0, vec![Action::Unjail])),
+        "no_stake"
+    );
+    assert_eq!(
+        code("alice", Network::body(1, vec![transfer("bob", 1)])),
+        "nonce"
+    );
 }
 
 #[test]
