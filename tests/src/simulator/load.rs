@@ -20,6 +20,8 @@ const CLIENTS: usize = 8;
 const WAITING_MAX: usize = 8;
 /// What a client holds at first, base units.
 const BALANCE: Amount = 1_000_000_000_000;
+/// One transfer in so many pays most of what its sender holds.
+const DEAR_ONCE_IN: u64 = 8;
 
 /// All clients.
 pub struct Load {
@@ -33,6 +35,8 @@ pub struct Load {
 struct Client {
     signer: Arc<dyn Signer>,
     account: AccountId,
+    /// What it holds by the chain.
+    balance: Amount,
     /// Its transactions that are not final, by ascending nonce.
     waiting: VecDeque<Waiting>,
 }
@@ -64,6 +68,7 @@ impl Load {
                 Client {
                     signer,
                     account,
+                    balance: BALANCE,
                     waiting: VecDeque::new(),
                 }
             })
@@ -89,10 +94,16 @@ impl Load {
         }
     }
 
-    /// Makes what the client of `turn` submits, given its account's next nonce and the time by the
-    /// chain.
-    pub fn submission(&mut self, turn: &Turn, next: Nonce, time_ms: u64) -> RawTransaction {
+    /// Makes what the client of `turn` submits, given its account's next nonce and balance and the
+    /// time by the chain.
+    pub fn submission(
+        &mut self,
+        turn: &Turn,
+        (next, balance): (Nonce, Amount),
+        time_ms: u64,
+    ) -> RawTransaction {
         let client = &mut self.clients[turn.client];
+        client.balance = balance;
         client.waiting.retain(|one| one.nonce >= next);
         if client
             .waiting
@@ -173,7 +184,13 @@ impl Load {
         let to = self.receiver();
         let amount = amount.unwrap_or_else(|| self.chance.between(1, 1_000));
         let tip = self.chance.between(0, 500);
-        let signer = Arc::clone(&self.clients[turn.client].signer);
+        let client = &self.clients[turn.client];
+        // Some pay most of what the client holds, so that not all that it sends can be paid.
+        let amount = match tip % DEAR_ONCE_IN {
+            0 => amount.max(client.balance / 4 * 3),
+            _ => amount,
+        };
+        let signer = Arc::clone(&client.signer);
         let mut body = Body {
             sender: None,
             nonce,

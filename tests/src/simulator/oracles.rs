@@ -15,6 +15,8 @@
 //! | O9 | no panic, no halt, no queue without bound | [`bounds`] |
 //! | BFT-15 | who signs two values is punished, and once | [`staking`] |
 //! | O10 | when faults end, five heights follow in time, everywhere | [`progress`] |
+//! | O11 | what waits would go into the next block, and who was told "accepted" hears the end |
+//! [`waiting`] |
 
 pub mod audit;
 pub mod bounds;
@@ -25,6 +27,7 @@ pub mod progress;
 pub mod reads;
 pub mod signing;
 pub mod staking;
+pub mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +45,7 @@ use self::ledger::Ledger;
 use self::reads::Reads;
 use self::signing::Signing;
 use self::staking::Staking;
+use self::waiting::Waiting;
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub struct Oracles {
     pub reads: Reads,
     /// O2 and O4, over sets that change.
     pub staking: Staking,
+    /// O11.
+    pub waiting: Waiting,
     network: certificate::Network,
 }
 
@@ -86,6 +92,7 @@ impl Oracles {
             signing: Signing::new(honest),
             reads: Reads::default(),
             staking: Staking::new(genesis, stakers)?,
+            waiting: Waiting::default(),
             network: certificate::Network {
                 genesis: hash,
                 scheme: Arc::clone(scheme),
@@ -109,6 +116,7 @@ impl Oracles {
             let height = header.height.saturating_sub(1);
             self.check_certificate(carried, (height, header.parent))?;
         }
+        self.waiting.decided(node, block);
         if self.chain.decided(node, block)? {
             self.staking.extend(block)?;
             self.ledger.extend(block)?;

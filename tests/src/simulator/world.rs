@@ -293,13 +293,13 @@ impl World {
         let turn = self.load.turn();
         let index = self.machines.position(self.nodes.len());
         let account = self.oracles.ledger.accounts().get(&turn.account);
-        let next = account.map_or(0, |account| account.nonce);
+        let (next, balance) = account.map_or((0, 0), |account| (account.nonce, account.balance));
         let time_ms = self
             .oracles
             .chain
             .time_ms()
             .max(self.setting.genesis.time_ms);
-        let raw = self.load.submission(&turn, next, time_ms);
+        let raw = self.load.submission(&turn, (next, balance), time_ms);
         self.submit(index, raw)
     }
 

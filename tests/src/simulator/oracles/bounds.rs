@@ -7,8 +7,9 @@ use crate::simulator::node::Life;
 
 /// Most commits under way, as the product's disk thread takes them.
 const COMMITS_MAX: usize = 256;
-/// Most pieces of work under way: the product's checks and its queue of blocks.
-const WORKS_MAX: usize = 16 + 64;
+/// Most pieces of work under way: the product's checks, queues of its mempool, and its queue of
+/// blocks.
+const WORKS_MAX: usize = 16 + 1 + 64;
 /// Most writes to the log under way, as the product takes them.
 const WRITES_MAX: usize = 1_024;
 /// Most actions of one call. Our choice: a mempool offered to a new neighbour, frame by frame.

@@ -15,15 +15,20 @@ impl World {
     /// Carries out the actions of a node in their order.
     pub(super) fn carry_out(&mut self, id: NodeId, actions: Vec<Action>) -> Result<(), Breach> {
         let count = actions.len();
+        let decides = |action: &Action| matches!(action, Action::Commit { .. });
+        let has_decided = actions.iter().any(decides);
         for action in actions {
             self.act(id, action)?;
         }
         self.set_alarm(id);
         let node = &self.nodes[id.index];
-        match &node.life {
-            Some(life) => bounds::check(id.index, life, node.files.under_way(), count),
-            None => Ok(()),
+        let Some(life) = &node.life else {
+            return Ok(());
+        };
+        if has_decided {
+            self.oracles.waiting.check(id.index, &life.core)?;
         }
+        bounds::check(id.index, life, node.files.under_way(), count)
     }
 
     fn act(&mut self, id: NodeId, action: Action) -> Result<(), Breach> {
@@ -108,6 +113,7 @@ impl World {
     fn work(&mut self, id: NodeId, work_id: WorkId, work: Work) {
         let kind = match &work {
             Work::CheckTransactions { .. } => "check",
+            Work::RunQueues { .. } => "queues",
             Work::BuildBlock { .. } => "build",
             Work::ExecuteBlock { .. } => "execute",
             Work::CheckRange { .. } => "range",
@@ -126,6 +132,7 @@ impl World {
     fn cost(&mut self, result: &WorkResult) -> Duration {
         let items = match result {
             WorkResult::Transactions { checked, .. } => checked.len(),
+            WorkResult::Queues(ran) => ran.as_ref().map_or(1, Vec::len),
             WorkResult::Built { .. } | WorkResult::Executed { .. } => 20,
             WorkResult::Range { blocks, .. } => 20 * (blocks.len() + 1),
         };
@@ -156,6 +163,7 @@ impl World {
     }
 
     fn told(&mut self, id: NodeId, event: &Told) -> Result<(), Breach> {
+        self.oracles.waiting.told(id.index, event)?;
         if let Told::Final { height, synced, .. } = event {
             self.oracles.reads.shown(id.index, *height)?;
             self.report.synced += u64::from(*synced);

@@ -21,6 +21,7 @@ impl World {
             |what| Breach::new("O9", format!("node {} does not start: {what}", index + 1));
         let (tip, actions) = node.start(self.now, &self.setting, seed).map_err(refused)?;
         self.oracles.reads.started(index, tip, node.committed)?;
+        self.oracles.waiting.started(index);
         node.committed = tip;
         // From the second life on: a guard that never knew of anything makes a node careful.
         if self.config.planted == Some(Planted::LogNotSynced) && node.id.life > 1 {
