@@ -78,7 +78,7 @@ pub(crate) fn run(unit: &Unit, accounts: u64) {
 }
 
 /// Makes a ledger with so many accounts, in a folder that lasts as long as what is returned.
-fn filled(accounts: u64) -> (TempDir, ChainMaker) {
+pub(crate) fn filled(accounts: u64) -> (TempDir, ChainMaker) {
     let folder = tempfile::tempdir().unwrap();
     let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
     let storage: Arc<dyn Storage> = Arc::new(storage);

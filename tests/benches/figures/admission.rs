@@ -1,0 +1,136 @@
+//! What it costs to let a transfer into the mempool: decoding, verifying, reading what it reads of
+//! the state, and the core's share. Signatures are checked in batches, as they come from
+//! neighbours; the core's share is of transfers that are submitted one by one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use starling_gossip::random::Seed;
+use starling_gossip::{GossipConfig, Instant, PeerId};
+use starling_ledger::execution::Tip;
+use starling_ledger::keys::{Ed25519, SignatureScheme};
+use starling_ledger::transaction::RawTransaction;
+use starling_node::consensus::Recovered;
+use starling_node::core::{Action, Answer, Core, CoreConfig, Input, Now, Request, RequestId};
+use starling_node::mempool::Limits;
+use starling_node::work::{Work, WorkResult, Worker};
+
+use crate::block::filled;
+use crate::table::{Figure, Spent, Stopwatch, Unit};
+
+const ROUNDS: usize = 60;
+const COUNT: usize = 512;
+/// About a frame of 64 KiB.
+const BATCH: usize = 256;
+
+/// Prints the table for a state of so many accounts.
+pub(crate) fn run(unit: &Unit, accounts: u64) {
+    let (_folder, mut maker) = filled(accounts);
+    let (mut checks, mut cores, mut both) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let transfers = maker.transfers(COUNT);
+        let check = check(maker.tip(), &transfers);
+        let core = enter(maker.tip(), &transfers);
+        both.push(check.and(core));
+        checks.push(check);
+        cores.push(core);
+        let (built, certificate) = maker.build(&transfers);
+        maker.commit(&built, certificate);
+    }
+    println!("admission over {accounts} accounts, each transfer:");
+    unit.print(
+        "a worker's share, batches of 256",
+        Figure::of(&checks, COUNT),
+        None,
+    );
+    unit.print("the core's share", Figure::of(&cores, COUNT), None);
+    unit.print("both", Figure::of(&both, COUNT), None);
+}
+
+fn worker(tip: &Tip) -> Worker {
+    Worker::new(Arc::new(Ed25519), tip.genesis_hash)
+}
+
+/// Checks batches with a worker that has not seen them.
+fn check(tip: &Tip, transfers: &[RawTransaction]) -> Spent {
+    let worker = worker(tip);
+    let watch = Stopwatch::start();
+    for batch in transfers.chunks(BATCH) {
+        let work = Work::CheckTransactions {
+            batch: batch.to_vec(),
+            tip: tip.clone(),
+        };
+        let WorkResult::Transactions { checked, .. } = worker.run(work) else {
+            panic!("another result than that of the work");
+        };
+        assert!(checked.iter().all(|one| one.result.is_ok()));
+    }
+    watch.stop()
+}
+
+/// Submits them to a core; counts what the core takes, without the checks.
+fn enter(tip: &Tip, transfers: &[RawTransaction]) -> Spent {
+    let worker = worker(tip);
+    let now = Now {
+        instant: Instant(1),
+        wall_ms: tip.time_ms,
+    };
+    let mut actions = Vec::new();
+    let mut core = Core::new(now, tip.clone(), config(tip), &mut actions);
+    let zero = Duration::ZERO;
+    let mut spent = Spent {
+        wall: zero,
+        cpu: zero,
+    };
+    let mut entered = 0;
+    for (number, raw) in (0..).zip(transfers) {
+        let mut input = Some(Input::Request {
+            id: RequestId(number),
+            request: Request::Submit(raw.clone()),
+        });
+        while let Some(next) = input.take() {
+            actions.clear();
+            let watch = Stopwatch::start();
+            core.handle(now, next, &mut actions);
+            spent = spent.and(watch.stop());
+            for action in actions.drain(..) {
+                match action {
+                    Action::Work { id, work } => {
+                        let result = worker.run(work);
+                        input = Some(Input::Worked { id, result });
+                    }
+                    Action::Answer {
+                        answer: Answer::Submitted { .. },
+                        ..
+                    } => entered += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!(entered, transfers.len());
+    spent
+}
+
+fn config(tip: &Tip) -> CoreConfig {
+    let scheme: Arc<dyn SignatureScheme> = Arc::new(Ed25519);
+    CoreConfig {
+        gossip: GossipConfig {
+            me: PeerId([1; 32]),
+            genesis: tip.genesis_hash,
+            network: tip.genesis.name.clone(),
+            listen: Vec::new(),
+            peers: Vec::new(),
+            known: Vec::new(),
+            head: (tip.height, tip.hash),
+            seed: Seed::of(1),
+        },
+        signer: None,
+        scheme,
+        sign_at_once: false,
+        mempool: Limits::default(),
+        recovered: Recovered::default(),
+        bodies: Vec::new(),
+        certificate: None,
+    }
+}
