@@ -24,6 +24,7 @@ mod duration;
 mod errand;
 mod fate;
 mod file_digest;
+mod flags;
 mod folders;
 mod forecast;
 mod genesis_file;
@@ -53,8 +54,8 @@ mod testnet;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::args::Cli;
 use crate::error::CliError;
@@ -62,12 +63,15 @@ use crate::exit::Exit;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return unparsed(&error),
     };
     let output = Output::new(&cli.global);
-    let ended = core_files::forbid().and_then(|()| command::run(&cli, output));
+    let usable = flags::check(&matches).and_then(|()| core_files::forbid());
+    let ended = usable.and_then(|()| command::run(&cli, output));
     let exit = match ended {
         Ok(exit) => exit,
         Err(error) => {

@@ -3,14 +3,22 @@
 use std::io;
 
 use starling_gossip::transport::BindError;
-use starling_ledger::chain::ChainError;
+use starling_ledger::chain::{ChainError, ChainStore, Vouched};
+use starling_ledger::light::Checkpoint;
 use starling_ledger::state::StateError;
 use starling_ledger::storage::StorageError;
 use starling_node::core::HaltReason;
 use starling_node::runtime::{LogError, RuntimeError};
 
-use crate::error::CliError;
+use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
+
+/// What to do about a ledger that a checkpoint contradicts.
+const OTHER_HISTORY: &str = "ask whoever gave you the checkpoint; if it is right, move the data \
+                             folder away and begin with an empty one and other neighbours";
+/// What to do about two chains.
+const TWO_CHAINS: &str = "show the file to everybody, and decide together which chain goes on; \
+                          move the file away to start this node on the one it has";
 
 /// Explains why a node stopped, or did not start.
 pub(crate) fn of(error: &RuntimeError) -> CliError {
@@ -25,9 +33,38 @@ pub(crate) fn of(error: &RuntimeError) -> CliError {
             .next(format!(
                 "set keep_blocks to {min} or more, or leave it out to keep all"
             )),
+        RuntimeError::Checkpoint { .. } => CliError::new(Exit::Verification, error.to_string())
+            .code("checkpoint")
+            .next(OTHER_HISTORY),
+        RuntimeError::CheckpointGone { first, .. } => {
+            CliError::new(Exit::Verification, error.to_string())
+                .code("checkpoint")
+                .next(format!("name block {first} or a later one"))
+        }
+        RuntimeError::Forked { .. } => CliError::new(Exit::Divergence, error.to_string())
+            .code("fork")
+            .next(TWO_CHAINS),
         RuntimeError::Halted(reason) => halted(reason),
         _ => CliError::new(Exit::Io, error.to_string()),
     }
+}
+
+/// Compares a stored chain with a checkpoint.
+///
+/// # Errors
+/// [`Exit::Verification`] where the block of its height is another one, is not kept, or has not come.
+pub(crate) fn vouched(chain: &ChainStore, given: Checkpoint) -> Outcome {
+    let reader = chain.read();
+    let error = match reader.vouched(given).map_err(|error| self::chain(&error))? {
+        Vouched::Holds => return Ok(()),
+        Vouched::Differs { found } => RuntimeError::Checkpoint { given, found },
+        Vouched::Gone { first } => RuntimeError::CheckpointGone { given, first },
+        Vouched::Ahead => {
+            let message = format!("this ledger ends below the checkpoint {given}");
+            return Err(CliError::new(Exit::Verification, message).code("checkpoint"));
+        }
+    };
+    Err(of(&error))
 }
 
 /// Explains an error of the store.
@@ -88,6 +125,12 @@ fn halted(reason: &HaltReason) -> CliError {
     match reason {
         HaltReason::Divergence { .. } => CliError::new(Exit::Divergence, message)
             .next("keep the folder as evidence, and compare versions with other operators"),
+        HaltReason::Checkpoint { .. } => CliError::new(Exit::Verification, message)
+            .code("checkpoint")
+            .next(OTHER_HISTORY),
+        HaltReason::Fork(_) => CliError::new(Exit::Divergence, message)
+            .code("fork")
+            .next(TWO_CHAINS),
         HaltReason::Storage { .. } => CliError::new(storage_exit(&message), message),
         _ => CliError::new(Exit::Failure, message),
     }

@@ -106,6 +106,22 @@ pub enum Action {
         /// Encodings of final blocks.
         blocks: Vec<Arc<[u8]>>,
     },
+    /// What a peer says of its last block does not fit our chain, or cannot be compared here.
+    Doubtful {
+        /// Who.
+        peer: PeerId,
+        /// The height, at most ours.
+        height: Height,
+    },
+    /// Answers `Inspect`.
+    Inspected {
+        /// Whose block.
+        peer: PeerId,
+        /// The height that was asked for.
+        height: Height,
+        /// The encoding of a final block; `None` if the peer did not deliver one.
+        block: Option<Arc<[u8]>>,
+    },
     /// The node has fallen behind its peers and fetches ranges.
     Behind {
         /// The highest height that a reliable peer claims.

@@ -76,6 +76,12 @@ pub enum PeerFault {
         /// What the check says.
         reason: String,
     },
+    /// Its chain is another one than ours, from this height on or below.
+    #[error("another chain: its block {height} is not ours")]
+    OtherChain {
+        /// The height.
+        height: u64,
+    },
     /// A request for no block, too many, or the one before the first.
     #[error("a request for {count} blocks from height {from}")]
     BadRangeRequest {
@@ -125,6 +131,7 @@ impl PeerFault {
             | Self::InvalidMessage { .. }
             | Self::InvalidBlock { .. }
             | Self::InvalidRange { .. }
+            | Self::OtherChain { .. }
             | Self::BadRangeRequest { .. }
             | Self::TooManyAddresses { .. } => Consequence::Disconnect(FAULT_BAN),
             Self::UndeliveredHeight => Consequence::Disconnect(UNDELIVERED_BAN),

@@ -117,7 +117,7 @@ impl Gossip {
             }
             LinkChange::Down { peer, link } => {
                 self.flood.remove(link);
-                self.sync.remove(link);
+                self.sync.remove(link, out);
                 out.push(Action::PeerDown { peer });
             }
         }

@@ -130,6 +130,14 @@ pub enum Input {
         /// What was wrong with the rest, if that is the peer's fault.
         fault: Option<PeerFault>,
     },
+    /// The node wants to see a peer's final block at a height it has itself; answered by
+    /// `Inspected`. Asking for another gives up on the one before.
+    Inspect {
+        /// Whose.
+        peer: PeerId,
+        /// The height.
+        height: Height,
+    },
     /// Answers `ServeBlocks`.
     Serve {
         /// Who asked.

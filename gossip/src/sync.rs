@@ -14,6 +14,7 @@
 //! Eight ranges of at most 4 MiB wait here.
 
 mod heights;
+mod inspection;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use crate::random::Random;
 use crate::time::Instant;
 
 use heights::Claims;
+use inspection::{Heads, Inspection};
 pub(crate) use serve::{clamp_range, serve_frame};
 
 /// Ranges asked for, kept or being applied at a time.
@@ -76,6 +78,8 @@ struct Applying {
 pub(crate) struct Sync {
     ours: Height,
     head: BlockHash,
+    heads: Heads,
+    inspection: Option<Inspection>,
     claims: Claims,
     requests: BTreeMap<Height, Request>,
     delivered: BTreeMap<Height, Delivered>,
@@ -89,10 +93,12 @@ pub(crate) struct Sync {
 }
 
 impl Sync {
-    pub(crate) const fn new((ours, head): (Height, BlockHash), random: Random) -> Self {
+    pub(crate) fn new((ours, head): (Height, BlockHash), random: Random) -> Self {
         Self {
             ours,
             head,
+            heads: Heads::new((ours, head)),
+            inspection: None,
             claims: Claims::new(),
             requests: BTreeMap::new(),
             delivered: BTreeMap::new(),
@@ -111,7 +117,8 @@ impl Sync {
         out.send(link, Lane::Sync, self.status());
     }
 
-    pub(crate) fn remove(&mut self, link: LinkId) {
+    pub(crate) fn remove(&mut self, link: LinkId, out: &mut Outbox) {
+        self.drop_inspection(Self::is_of(link), out);
         self.claims.remove(link);
         self.requests.retain(|_, request| request.link != link);
         self.delivered.retain(|_, delivered| delivered.link != link);
@@ -133,15 +140,17 @@ impl Sync {
         }
         self.ours = height;
         self.head = head;
+        self.heads.insert(height, head);
         let due = self
             .status_sent
             .map_or(now, |sent| now.max(sent + STATUS_PAUSE));
         self.status_due = Some(self.status_due.map_or(due, |planned| planned.min(due)));
     }
 
-    /// Notes a peer's height.
-    pub(crate) fn on_status(&mut self, link: LinkId, height: Height) {
+    /// Notes a peer's height. Says whether its last block is, or may be, on another chain.
+    pub(crate) fn on_status(&mut self, link: LinkId, height: Height, head: BlockHash) -> bool {
         self.claims.set(link, height);
+        self.compare(link, (height, head))
     }
 
     /// Takes a range that came.
@@ -150,8 +159,12 @@ impl Sync {
         now: Instant,
         (link, from): (LinkId, Height),
         blocks: Vec<Arc<[u8]>>,
-        counters: &mut Counters,
+        (counters, out): (&mut Counters, &mut Outbox),
     ) -> Result<(), PeerFault> {
+        if self.inspects((link, from)) {
+            self.end_inspection(blocks.into_iter().next(), out);
+            return Ok(());
+        }
         let asked = self
             .requests
             .get(&from)
@@ -179,8 +192,12 @@ impl Sync {
         now: Instant,
         (link, from): (LinkId, Height),
         first: Height,
-        counters: &mut Counters,
+        (counters, out): (&mut Counters, &mut Outbox),
     ) -> Result<(), PeerFault> {
+        if self.inspects((link, from)) {
+            self.end_inspection(None, out);
+            return Ok(());
+        }
         let asked = self.requests.get(&from);
         if asked.is_none_or(|request| request.link != link) {
             return Err(PeerFault::UnaskedRange);
@@ -234,6 +251,7 @@ impl Sync {
     ) -> Vec<(LinkId, PeerFault)> {
         self.report(now, out);
         let faults = self.expire(now, counters);
+        self.drop_inspection(|it| it.deadline <= now, out);
         self.claims.forgive(now);
         self.trim();
         self.apply_next(out);
@@ -408,6 +426,7 @@ impl Sync {
         let waiting = self.behind_since.filter(|_| !self.is_fetching);
         let grace = waiting.map(|since| since + ONE_BEHIND_GRACE);
         requests
+            .chain(self.inspection.iter().map(|it| it.deadline))
             .chain(grace)
             .chain(self.status_due)
             .chain(self.claims.next_trusted())

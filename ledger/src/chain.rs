@@ -36,6 +36,7 @@ mod history;
 mod layout;
 mod prune;
 mod reader;
+mod vouched;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub use error::ChainError;
 pub use history::{HISTORY_PAGE_MAX, HistoryEntry, HistoryIndex, HistoryPage};
 pub use prune::{Pruned, Pruner, STEP_BLOCKS_MAX, keep_blocks_min};
 pub use reader::{ChainReader, StoredTransaction};
+pub use vouched::Vouched;
 
 use crate::block::{Block, BlockHash, BlockHeader};
 use crate::certificate::CommitCertificate;

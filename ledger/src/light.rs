@@ -47,6 +47,7 @@
 mod checkpoint;
 mod error;
 mod file;
+mod fork;
 mod past;
 mod path;
 mod proof;
@@ -58,6 +59,7 @@ mod trusted;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{Conflict, LightError, SetRole};
 pub use file::FileError;
+pub use fork::{Compared, OwnBlock};
 pub use past::Descent;
 pub use path::{PATH_BYTES_MAX, PATH_STEPS_MAX, PathError, path};
 pub use proof::{

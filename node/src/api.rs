@@ -4,6 +4,7 @@
 //! units and named `…_base`; times are milliseconds and named `…_ms`. No number is a fraction.
 
 mod chain;
+mod conflict;
 mod event;
 mod evidence;
 mod hex;
@@ -19,6 +20,7 @@ mod validators;
 pub use chain::{
     BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply, TransactionReply,
 };
+pub use conflict::ConflictReply;
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
 pub use evidence::{EvidencePiece, EvidenceReply};
 pub use hex::{hex, unhex};

@@ -17,11 +17,13 @@
 mod blocks;
 mod chain;
 mod checks;
+mod forks;
 mod hold;
 mod io;
 mod route;
 mod status;
 mod transactions;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::execution::Tip;
 use starling_ledger::keys::{SignatureScheme, Signer};
+use starling_ledger::light::Checkpoint;
 use starling_ledger::transaction::TransactionId;
 
 use crate::consensus::timers::Timing;
@@ -46,7 +49,9 @@ pub use status::Status;
 use blocks::Blocks;
 use chain::Pipeline;
 use checks::{Checks, RecentAccounts};
+use forks::Forks;
 use hold::Hold;
+use trust::Trust;
 
 /// How old a network may be for an empty folder to be taken for its beginning. Our choice: a
 /// testnet's validators start within seconds of each other; nobody replaces a lost disk that fast.
@@ -70,6 +75,8 @@ pub struct CoreConfig {
     pub bodies: Vec<Arc<[u8]>>,
     /// The certificate of the tip.
     pub certificate: Option<CommitCertificate>,
+    /// A block that a person vouches for; one that is stored already was compared with it.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// The whole node, but for sockets, disks and clocks.
@@ -83,6 +90,8 @@ pub struct Core {
     mempool: Mempool,
     blocks: Blocks,
     pipeline: Pipeline,
+    forks: Forks,
+    trust: Trust,
     checks: Checks,
     hold: Hold,
     recent: RecentAccounts,
@@ -116,6 +125,8 @@ enum Pending {
     Execute,
     /// Blocks fetched from a neighbour.
     Range(PeerId, starling_ledger::vote::Height),
+    /// A block of a neighbour whose chain may be another one.
+    Compare,
 }
 
 /// What the nested machines want of each other, handled in order before `handle` returns.
@@ -147,6 +158,8 @@ impl Core {
             mempool: Mempool::new(config.mempool),
             blocks: Blocks::new(tip.height + 1),
             pipeline: Pipeline::new(config.certificate),
+            forks: Forks::default(),
+            trust: Trust::new(&tip.genesis, config.checkpoint),
             checks: Checks::default(),
             hold: Hold::default(),
             recent: RecentAccounts::default(),
@@ -191,6 +204,7 @@ impl Core {
             Input::BlocksPruned { peer, from, first } => {
                 self.tell_gossip(starling_gossip::Input::ServePruned { peer, from, first });
             }
+            Input::OwnRead { height, own } => self.own_read(height, own),
             Input::Request { id, request } => self.request(id, request),
         }
         self.wake();
@@ -316,6 +330,7 @@ impl Core {
             (Pending::Range(peer, from), WorkResult::Range { blocks, refused }) => {
                 self.range_checked((peer, from), blocks, refused);
             }
+            (Pending::Compare, WorkResult::Compared(compared)) => self.chains_compared(compared),
             _ => unreachable!("a worker returns the result of the work it was given"),
         }
     }

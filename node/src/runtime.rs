@@ -16,6 +16,7 @@ mod consensus_log;
 mod control;
 mod disk;
 mod driver;
+mod fork_file;
 mod handle;
 mod pruning;
 pub mod replay;
@@ -34,12 +35,15 @@ use starling_gossip::GossipConfig;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::random::Seed;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
+use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
-use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, keep_blocks_min};
+use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, Vouched, keep_blocks_min};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::{Ed25519, SecretKey, Signer};
+use starling_ledger::light;
 use starling_ledger::storage::Storage;
+use starling_ledger::vote::Height;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::{Core, CoreConfig, HaltReason};
@@ -86,6 +90,8 @@ pub struct RuntimeConfig {
     pub http: SocketAddr,
     /// Peers to dial, with their ids where known.
     pub peers: Vec<ConfiguredPeer>,
+    /// A block that a person vouches for.
+    pub vouched_for: Option<light::Checkpoint>,
     /// How many of the last blocks to keep; `None` keeps all.
     pub keep_blocks: Option<u64>,
     /// Whether to keep the index of each account's own transactions.
@@ -113,6 +119,34 @@ pub enum RuntimeError {
         found: u64,
         /// The fewest that a node keeps.
         min: u64,
+    },
+    /// The ledger is not of the chain that a person vouches for.
+    #[error(
+        "block {} of this ledger is {found}, the checkpoint is {}: this is not the chain that the \
+         checkpoint is of", .given.height, .given.hash
+    )]
+    Checkpoint {
+        /// The checkpoint given.
+        given: light::Checkpoint,
+        /// The block that is stored at its height.
+        found: BlockHash,
+    },
+    /// The checkpoint cannot be compared with anything.
+    #[error("the checkpoint {given} cannot be checked: this ledger begins with block {first}")]
+    CheckpointGone {
+        /// The checkpoint given.
+        given: light::Checkpoint,
+        /// The first block that is kept.
+        first: Height,
+    },
+    /// An earlier run stopped because the network has two chains.
+    #[error(
+        "this node has seen two chains of its network, and does not decide between them: {} holds \
+         a block of each", .evidence.display()
+    )]
+    Forked {
+        /// The evidence.
+        evidence: PathBuf,
     },
     /// The port for peers cannot be bound.
     #[error(transparent)]
@@ -160,7 +194,11 @@ async fn start(
     ready: impl FnOnce(&NodeHandle),
 ) -> Result<(), RuntimeError> {
     let clock = Clock::start();
+    if let Some(evidence) = fork_file::find(&config.data_dir)? {
+        return Err(RuntimeError::Forked { evidence });
+    }
     let chain = open_chain(&config)?;
+    check_vouched(&config, &chain)?;
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
@@ -200,6 +238,7 @@ async fn start(
         dialed: BTreeSet::new(),
         published: None,
         snapshots: start_snapshots(&config, &chain)?,
+        folder: config.data_dir.clone(),
     };
     ready(&handle);
     let inboxes = Inboxes {
@@ -223,6 +262,18 @@ fn open_chain(config: &RuntimeConfig) -> Result<Arc<ChainStore>, RuntimeError> {
     check_keep_blocks(config)?;
     settle_history(&chain)?;
     Ok(Arc::new(chain))
+}
+
+/// Compares what is stored with the checkpoint; what is still to come the core compares.
+fn check_vouched(config: &RuntimeConfig, chain: &ChainStore) -> Result<(), RuntimeError> {
+    let Some(given) = config.vouched_for else {
+        return Ok(());
+    };
+    match chain.read().vouched(given)? {
+        Vouched::Holds | Vouched::Ahead => Ok(()),
+        Vouched::Differs { found } => Err(RuntimeError::Checkpoint { given, found }),
+        Vouched::Gone { first } => Err(RuntimeError::CheckpointGone { given, first }),
+    }
 }
 
 /// Opens the control socket. A node without one is worse for its operator, not for the network.
@@ -252,6 +303,7 @@ fn core_config(
         recovered: recovered.consensus,
         bodies: recovered.bodies,
         certificate,
+        checkpoint: config.vouched_for,
     })
 }
 

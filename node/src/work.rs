@@ -11,7 +11,7 @@ mod memo;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, FinalBlock};
+use starling_ledger::block::{BLOCK_BYTES_MAX, Block, BlockHash, BlockHeader, FinalBlock};
 use starling_ledger::certificate::{CertificateError, CommitCertificate};
 use starling_ledger::codec::{CodecError, decode, encode};
 use starling_ledger::evidence::Evidence;
@@ -21,6 +21,7 @@ use starling_ledger::execution::{
 };
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{BATCH_MAX, SignatureScheme};
+use starling_ledger::light::{Compared, LightError, OwnBlock};
 use starling_ledger::transaction::{
     AllVerified, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
 };
@@ -73,6 +74,13 @@ pub enum Work {
         tip: Tip,
         /// Encodings of [`FinalBlock`].
         blocks: Vec<Arc<[u8]>>,
+    },
+    /// Compare a neighbour's final block with ours of the same height.
+    CompareChains {
+        /// Ours.
+        own: Box<OwnBlock>,
+        /// The encoding of theirs, a [`FinalBlock`].
+        theirs: Arc<[u8]>,
     },
 }
 
@@ -129,6 +137,23 @@ pub enum WorkResult {
         /// Why the next one is not.
         refused: Option<RangeError>,
     },
+    /// Of [`Work::CompareChains`].
+    Compared(Result<Compared, ForkError>),
+}
+
+/// A header and its certificate.
+pub type SignedHeader = (BlockHeader, CommitCertificate);
+
+/// Why a neighbour's block cannot be compared: it lies.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForkError {
+    /// Not the encoding of a final block.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// No final block of this network and height.
+    #[error(transparent)]
+    Light(#[from] LightError),
 }
 
 /// A candidate that did not apply, and why.
@@ -144,6 +169,10 @@ pub enum RangeError {
     /// The certificate is of another block or height.
     #[error("the certificate is of another block")]
     OtherCertificate,
+    /// The block builds on another one than the last here. It comes with its certificate where the
+    /// validators of this chain signed it.
+    #[error("the block names another parent than the last block here")]
+    OtherParent(Option<Box<SignedHeader>>),
     /// The certificate proves nothing.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -223,6 +252,9 @@ impl Worker {
                 }
             }
             Work::CheckRange { tip, blocks } => self.check_range(tip, &blocks),
+            Work::CompareChains { own, theirs } => {
+                WorkResult::Compared(self.compare(&own, &theirs))
+            }
         }
     }
 
@@ -345,9 +377,23 @@ impl Worker {
         if certificate.block != block.header.hash() || certificate.height != tip.height + 1 {
             return Err(RangeError::OtherCertificate);
         }
-        certificate.verify(self.scheme.as_ref(), &self.genesis, &tip.validators)?;
+        let signed = certificate.verify(self.scheme.as_ref(), &self.genesis, &tip.validators);
+        // Before block 1 there is nothing to part from: the genesis is the same for all.
+        if block.header.parent != tip.hash && tip.height > 0 {
+            let signed = signed
+                .is_ok()
+                .then(|| Box::new((block.header, certificate)));
+            return Err(RangeError::OtherParent(signed));
+        }
+        signed?;
         let executed = self.execute_block(tip, block, verified);
         Ok((executed.map_err(RangeError::Certified)?, certificate))
+    }
+
+    fn compare(&self, own: &OwnBlock, theirs: &[u8]) -> Result<Compared, ForkError> {
+        let FinalBlock { block, certificate } = decode::<_, BLOCK_BYTES_MAX>(theirs)?;
+        let theirs = (block.header, certificate);
+        Ok(own.compare(self.scheme.as_ref(), &self.genesis, theirs)?)
     }
 
     fn memo(&self) -> std::sync::MutexGuard<'_, Memo> {

@@ -58,6 +58,7 @@ fn start(index: usize, ports: &[u16]) -> Node {
         node_key: SecretKey::local(&format!("node {index}")),
         validator_key: Some(local_consensus_key(&format!("n{}", index + 1))),
         sign_at_once: false,
+        vouched_for: None,
         keep_blocks: None,
         history_index: true,
         checkpoint: None,

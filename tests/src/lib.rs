@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod campaign;
 pub mod chain_maker;
+pub mod forked_chain;
 pub mod ledger_maker;
 mod local_chain;
 pub mod proxy;

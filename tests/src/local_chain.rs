@@ -1,4 +1,4 @@
-//! A chain that this process makes alone, with the keys of all four validators of a local network.
+//! A chain that this process makes alone, with the keys of everybody who may be its validator.
 //!
 //! Blocks are built, executed and signed as nodes do it, only without a network.
 
@@ -21,6 +21,8 @@ use starling_ledger::vote::{Vote, VoteType};
 
 /// Validators of the network.
 pub(crate) const VALIDATORS: u16 = 4;
+/// Who may become validators later.
+pub(crate) const HEIRS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// Time from a block to the next.
 const BLOCK_MS: u64 = 1_000;
 
@@ -41,6 +43,7 @@ impl LocalChain {
         let tip = chain.tip().expect("the chain has begun");
         let certificate = chain.read().certificate(tip.height).expect("readable");
         let names = (1..=VALIDATORS).map(|number| format!("n{number}"));
+        let names = names.chain(HEIRS.map(str::to_owned));
         let validators = names.map(|name| (local_account(&name), local_consensus_key(&name)));
         Self {
             storage,
@@ -58,13 +61,23 @@ impl LocalChain {
         to: AccountId,
         fee: u64,
     ) -> RawTransaction {
+        self.signed((payer, nonce), Action::Transfer { to, amount: 1 }, fee)
+    }
+
+    /// Signs an action.
+    pub(crate) fn signed(
+        &self,
+        (payer, nonce): (&SecretKey, Nonce),
+        action: Action,
+        fee: u64,
+    ) -> RawTransaction {
         let body = Body {
             sender: None,
             nonce,
             fee,
             expires_at_ms: u64::MAX,
             memo: String::new(),
-            actions: vec![Action::Transfer { to, amount: 1 }],
+            actions: vec![action],
         };
         let authority = Authority::Key(payer.public_key());
         let id = body.id(&self.tip.genesis_hash, &authority.account());
@@ -162,6 +175,6 @@ impl LocalChain {
     fn key_of(&self, member: &Validator) -> &SecretKey {
         let mut known = self.validators.iter();
         let found = known.find(|(account, _)| *account == member.account);
-        &found.expect("the validators are n1 to n4").1
+        &found.expect("a validator of these chains").1
     }
 }

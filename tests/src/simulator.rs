@@ -25,6 +25,7 @@ pub mod node;
 pub mod oracles;
 pub mod queue;
 pub mod report;
+pub mod stage;
 pub mod stakers;
 pub mod trace;
 pub mod world;

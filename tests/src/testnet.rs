@@ -302,7 +302,12 @@ pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The binary beside the tests: `target/release/starling` for `target/release/deps/test`.
-fn binary() -> PathBuf {
+/// Returns where the binary is, beside the tests.
+///
+/// # Panics
+/// If a test does not know its own path.
+#[must_use]
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test
         .parent()

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use starling_gossip::PeerId;
 use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::keys::{SecretKey, Signer as _};
+use starling_ledger::light::Checkpoint;
 use starling_node::runtime::{self, RuntimeConfig};
 use starling_store::{OpenOptions, RocksStorage};
 use tokio::sync::oneshot;
@@ -33,7 +34,10 @@ Examples:
   starling node run --genesis genesis.toml --data-dir ./n5 --peer 127.0.0.1:7201 \\
       --listen 127.0.0.1:7305 --http 127.0.0.1:7405
 
-One peer's address is enough to join. Flags win over the environment (STARLING_LISTEN,
+One peer's address is enough to join. --checkpoint HEIGHT:HASH, from somebody you trust, is compared
+with the block of that height, which is stored or still to come: the node stops at another one, with
+exit code 9, and keeps nothing above it. A node that is new, or slept for longer than the trust
+period, needs one to know that validators who left do not write its history. Flags win over the environment (STARLING_LISTEN,
 STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX,
 STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that over the config file. Keys of the file:
 data_dir, genesis, listen, http, peers, validator_key, node_key, log, keep_blocks,
@@ -122,7 +126,8 @@ pub(crate) fn run(context: &Context, args: &NodeArgs) -> Outcome {
     let NodeCommand::Run(args) = &args.command;
     let config = configure(context, args)?;
     log_to_stderr(context, config.log.as_deref())?;
-    let runtime = open(&config, args.sign_at_once)?;
+    let vouched_for = context.global.checkpoint;
+    let runtime = open(&config, args.sign_at_once, vouched_for)?;
     let (stop, stopped) = oneshot::channel();
     stop_on_request(stop, args.exit_with_parent)?;
     let (listen, http) = (runtime.listen, runtime.http);
@@ -153,7 +158,11 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
 }
 
 /// Reads what the config names, and takes the data folder.
-fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
+fn open(
+    config: &NodeConfig,
+    sign_at_once: bool,
+    vouched_for: Option<Checkpoint>,
+) -> Outcome<RuntimeConfig> {
     let missing = |what: &str, flag: &str| {
         CliError::new(Exit::Config, format!("a node needs a {what}")).next(format!(
             "starling node run {flag} …, or a config file with that key"
@@ -169,6 +178,10 @@ fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
     let peers = peers.collect::<Outcome<Vec<_>>>()?;
     let validator_key = config.validator_key.as_ref();
     let validator_key = validator_key.map(|path| key_file::read(path)).transpose()?;
+    if sign_at_once && validator_key.is_none() {
+        let message = "--sign-at-once without a key to sign with";
+        return Err(CliError::usage(message).next("name it with --validator-key FILE"));
+    }
     folders::create_private(&data_dir)?;
     let storage = RocksStorage::open(&data_dir.join("ledger"), &OpenOptions::default());
     let storage = storage.map_err(|error| node_exit::storage(&error))?;
@@ -194,6 +207,7 @@ fn open(config: &NodeConfig, sign_at_once: bool) -> Outcome<RuntimeConfig> {
         listen,
         http,
         peers,
+        vouched_for,
         keep_blocks: config.keep_blocks,
         history_index: config.history_index.unwrap_or(true),
         checkpoint: Some(checkpoint),

@@ -98,7 +98,7 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
     } else {
         ""
     };
-    let lines = [
+    let mut lines = vec![
         head,
         format!("  state      {state}"),
         format!("  node       {identity} · {role}"),
@@ -120,5 +120,9 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
             status.blocks_fetched
         ),
     ];
+    if let Some(warning) = &status.trust_warning {
+        let warning = context.output.paint(Tone::Bad, warning);
+        lines.push(format!("  trust      {warning}"));
+    }
     lines.join("\n")
 }

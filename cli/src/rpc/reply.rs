@@ -64,6 +64,9 @@ pub(crate) struct Status {
     /// Blocks fetched from neighbours since the start.
     #[serde(default)]
     pub(crate) blocks_fetched: u64,
+    /// What the node takes on nobody's word.
+    #[serde(default)]
+    pub(crate) trust_warning: Option<String>,
 }
 
 /// A node about itself.

@@ -13,16 +13,15 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use starling_ledger::codec::encode;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::hash::Hash;
 use starling_ledger::light::{Conflict, SAVED_BYTES_MAX, Trusted};
+use starling_node::api::ConflictReply;
 
 use crate::args::Global;
 use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 use crate::folders;
-use crate::key_file::hex;
 use crate::output::Output;
 use crate::turn::Turn;
 
@@ -114,15 +113,7 @@ impl Memory {
     pub(super) fn evidence(&self, conflict: &Conflict) -> Outcome<PathBuf> {
         folders::create_private(&self.folder)?;
         let path = self.path(&format!("conflict-{}.json", conflict.other.height));
-        let trusted = conflict.trusted.as_ref();
-        let certificate = conflict.trusted_certificate.as_ref();
-        let text = serde_json::json!({
-            "genesis": self.network.to_string(),
-            "trusted_header": trusted.map(|header| hex(&encode(header))),
-            "trusted_certificate": certificate.map(|certificate| hex(&encode(certificate))),
-            "other_header": hex(&encode(&conflict.other)),
-            "other_certificate": hex(&encode(&conflict.certificate)),
-        });
+        let text = serde_json::json!(ConflictReply::new(&self.network, conflict));
         folders::write_private(&path, text.to_string().as_bytes())?;
         Ok(path)
     }

@@ -148,7 +148,11 @@ impl Gossip {
         out: &mut Outbox,
     ) -> Result<(), PeerFault> {
         match self.decoded(Lane::Sync, SyncFrame::decode(bytes))? {
-            Some(SyncFrame::Status { height, .. }) => self.sync.on_status(link, height),
+            Some(SyncFrame::Status { height, head }) => {
+                let is_doubtful = self.sync.on_status(link, height, head);
+                let doubt = is_doubtful.then_some(Action::Doubtful { peer, height });
+                out.actions.extend(doubt);
+            }
             Some(SyncFrame::WantBlocks { from, count }) => {
                 let count = clamp_range(self.sync.ours(), from, count)?;
                 if !self.allows(now, link, |budgets| &mut budgets.range_requests) {
@@ -160,12 +164,12 @@ impl Gossip {
                 }
             }
             Some(SyncFrame::Blocks { from, blocks }) => {
-                self.sync
-                    .on_blocks(now, (link, from), blocks.0, &mut self.counters)?;
+                let counted = (&mut self.counters, &mut *out);
+                self.sync.on_blocks(now, (link, from), blocks.0, counted)?;
             }
             Some(SyncFrame::Pruned { from, first }) => {
-                self.sync
-                    .on_pruned(now, (link, from), first, &mut self.counters)?;
+                let counted = (&mut self.counters, &mut *out);
+                self.sync.on_pruned(now, (link, from), first, counted)?;
             }
             None => {}
         }

@@ -52,6 +52,7 @@ impl Gossip {
                     self.penalize_peer(now, peer, &fault, out);
                 }
             }
+            Input::Inspect { peer, height } => self.sync.inspect(now, (peer, height), out),
             Input::WantBlock { peer, height, hash } => self.want_block(peer, (height, hash), out),
             answer => self.send_to_peer(answer, out),
         }

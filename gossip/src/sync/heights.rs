@@ -27,6 +27,8 @@ struct Claim {
     asked: u32,
     strikes: u32,
     distrusted_until: Option<Instant>,
+    /// Its last block was compared with ours by the node, or is about to be.
+    looked_at: bool,
 }
 
 /// The heights that peers claim.
@@ -57,6 +59,7 @@ impl Claims {
             asked: 0,
             strikes: 0,
             distrusted_until: None,
+            looked_at: false,
         };
         self.0.insert(link, claim);
     }
@@ -69,6 +72,12 @@ impl Claims {
         if let Some(claim) = self.0.get_mut(&link) {
             claim.height = height;
         }
+    }
+
+    /// Says whether a peer has still to be looked at, and that it is now.
+    pub(super) fn look_at(&mut self, link: LinkId) -> bool {
+        let claim = self.0.get_mut(&link);
+        claim.is_some_and(|claim| !std::mem::replace(&mut claim.looked_at, true))
     }
 
     pub(super) fn asked(&mut self, link: LinkId) {

@@ -3,6 +3,7 @@
 mod chance;
 mod flooding;
 mod hostile;
+mod looking;
 mod meshing;
 mod net;
 mod syncing;

@@ -1,6 +1,7 @@
 //! What is stored, and what opening checks.
 
 mod predecessor;
+mod vouched;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ mod attacks;
 mod bonding;
 mod chain;
 mod following;
+mod forks;
 mod looking_back;
 mod path;
 mod proofs;

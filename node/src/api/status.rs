@@ -56,6 +56,9 @@ pub struct StatusReply {
     pub unclean_start: bool,
     /// Blocks fetched from neighbours since the start.
     pub blocks_fetched: u64,
+    /// What the node takes on nobody's word, such as validators named longer ago than the trust
+    /// period.
+    pub trust_warning: Option<String>,
 }
 
 /// A node about itself.
@@ -157,6 +160,7 @@ impl StatusReply {
             uptime_ms: status.now.instant.0 / 1000,
             unclean_start: around.unclean_start,
             blocks_fetched: around.blocks_fetched,
+            trust_warning: status.trust_warning.clone(),
         }
     }
 }

@@ -8,14 +8,15 @@ use starling_gossip::fault::PeerFault;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::evidence::Evidence;
-use starling_ledger::execution::BlockLimits;
+use starling_ledger::execution::{BlockError, BlockLimits};
 use starling_ledger::hash::Hash;
+use starling_ledger::light::Conflict;
 use starling_ledger::storage::View;
 use starling_ledger::vote::{Height, Round};
 
 use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
-use crate::work::{BlockInputs, ExecutedBlock, RangeError, Work};
+use crate::work::{BlockInputs, ExecutedBlock, RangeError, SignedHeader, Work};
 
 /// Most fetched ranges that wait for their check. Gossip delivers one after the other, so this is
 /// slack.
@@ -124,6 +125,9 @@ impl Core {
         if certificate.height != self.tip.height + 1 {
             return;
         }
+        if let Err(reason) = self.trust.check(certificate.height, hash) {
+            return self.halt(reason);
+        }
         self.pipeline.decided = Some((hash, certificate));
         if self.blocks.raw(&hash).is_none() {
             self.want_body(hash, None);
@@ -138,6 +142,10 @@ impl Core {
         };
         let height = certificate.height;
         if let Some(reason) = self.blocks.invalid(&hash).map(str::to_owned) {
+            if self.old_keys_certified(height, &reason) {
+                self.pipeline.decided = None;
+                return;
+            }
             return self.halt(HaltReason::Divergence { height, reason });
         }
         if let Some(block) = self.blocks.valid(&hash) {
@@ -147,6 +155,9 @@ impl Core {
 
     /// Advances the tip and sends the block to disk.
     fn commit(&mut self, block: Arc<ExecutedBlock>, certificate: CommitCertificate, synced: bool) {
+        let warning = self.trust.go_on(&self.tip, self.now.wall_ms);
+        self.out
+            .extend(warning.map(|words| Action::Event(Event::Warning(words))));
         let header = &block.block.header;
         let event = Event::Final {
             height: header.height,
@@ -238,21 +249,26 @@ impl Core {
     ) {
         self.pipeline.checking = false;
         for (block, certificate) in blocks {
-            if block.block.header.height == self.tip.height + 1 {
+            let height = block.block.header.height;
+            if height == self.tip.height + 1 {
+                if let Err(reason) = self.trust.check(height, block.hash) {
+                    return self.halt(reason);
+                }
                 self.commit(Arc::new(block), certificate, true);
             }
         }
-        if let Some(RangeError::Certified(error)) = &refused {
-            let (height, reason) = (self.tip.height + 1, error.to_string());
-            return self.halt(certified_but_refused(
-                height,
-                reason,
-                error.is_deterministic(),
-            ));
-        }
-        let fault = refused.map(|error| PeerFault::InvalidRange {
-            reason: error.to_string(),
-        });
+        let (fault, doubt) = match refused {
+            None => (None, None),
+            Some(RangeError::Certified(error)) => match self.certified_but_refused(&error) {
+                Ok(fault) => (Some(fault), None),
+                Err(reason) => return self.halt(reason),
+            },
+            Some(RangeError::OtherParent(signed)) => (None, Some(signed)),
+            Some(error) => {
+                let reason = error.to_string();
+                (Some(PeerFault::InvalidRange { reason }), None)
+            }
+        };
         let ok_up_to = self.tip.height;
         let input = starling_gossip::Input::RangeChecked {
             peer,
@@ -261,15 +277,47 @@ impl Core {
             fault,
         };
         self.tell_gossip(input);
+        if let Some(signed) = doubt {
+            // One that was checked on an earlier tip contradicts that, and proves nothing here.
+            let signed = signed.filter(|signed| signed.0.height == self.tip.height + 1);
+            let evidence = signed.map(|signed| self.conflict_with_tip(*signed));
+            self.doubt_parent(peer, evidence);
+        }
         self.check_next_range();
     }
-}
 
-/// Validators vouch for a block that this node refuses, or the store cannot be read.
-const fn certified_but_refused(height: Height, reason: String, deterministic: bool) -> HaltReason {
-    if deterministic {
-        HaltReason::Divergence { height, reason }
-    } else {
-        HaltReason::Storage { reason }
+    /// Validators vouch for a block that this node refuses, or the store cannot be read. Where
+    /// their word no longer counts, it is the neighbour's fault: else keys of long ago could stop
+    /// everybody.
+    fn certified_but_refused(&mut self, error: &BlockError) -> Result<PeerFault, HaltReason> {
+        let (height, reason) = (self.tip.height + 1, error.to_string());
+        if !error.is_deterministic() {
+            return Err(HaltReason::Storage { reason });
+        }
+        match self.old_keys_certified(height, &reason) {
+            true => Ok(PeerFault::OtherChain { height }),
+            false => Err(HaltReason::Divergence { height, reason }),
+        }
+    }
+
+    /// Says whether validators who certified what does not apply are those of a tip so old that
+    /// their word counts no more.
+    fn old_keys_certified(&mut self, height: Height, reason: &str) -> bool {
+        let is_old = !self.trust.counts(self.tip.time_ms, self.now.wall_ms);
+        if is_old {
+            let what = format!("block {height} is certified but does not apply here: {reason}");
+            self.tell_of_old_keys(&what);
+        }
+        is_old
+    }
+
+    /// The contradiction of a certified block that names another parent than our tip.
+    fn conflict_with_tip(&self, (other, certificate): SignedHeader) -> Box<Conflict> {
+        Box::new(Conflict {
+            trusted: self.tip.header.clone(),
+            trusted_certificate: self.pipeline.certificate.clone(),
+            other,
+            certificate,
+        })
     }
 }

@@ -8,6 +8,7 @@ use starling_gossip::{Instant, Lane, LinkId, PeerId};
 use starling_ledger::address::AccountId;
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
+use starling_ledger::light::{Checkpoint, Conflict, OwnBlock};
 use starling_ledger::storage::View;
 use starling_ledger::transaction::{Nonce, RawTransaction, TransactionId, WireId};
 use starling_ledger::vote::{Height, Round};
@@ -68,6 +69,13 @@ pub enum Input {
         from: Height,
         /// Encodings of final blocks, in order.
         blocks: Vec<Arc<[u8]>>,
+    },
+    /// One of our own final blocks was read; `None` where it is no longer kept.
+    OwnRead {
+        /// Its height.
+        height: Height,
+        /// The block.
+        own: Option<Box<OwnBlock>>,
     },
     /// What a neighbour asked for is no longer kept.
     BlocksPruned {
@@ -140,6 +148,11 @@ pub enum Action {
         from: Height,
         /// How many at most.
         count: u32,
+    },
+    /// Read one of our own final blocks, with its validators.
+    ReadOwn {
+        /// Its height.
+        height: Height,
     },
     /// Answer a request.
     Answer {
@@ -256,6 +269,8 @@ pub enum Event {
     Consensus(ConsensusEvent),
     /// A line for the log.
     Note(String),
+    /// A line for the log that nobody should miss.
+    Warning(String),
 }
 
 /// Why the node must stop.
@@ -270,6 +285,20 @@ pub enum HaltReason {
         /// The rule it breaks.
         reason: String,
     },
+    /// A final block is not the one that a person vouches for.
+    #[error(
+        "the network's block {} is {found}, the checkpoint is {}: this is not the chain that the \
+         checkpoint is of", .given.height, .given.hash
+    )]
+    Checkpoint {
+        /// The checkpoint given.
+        given: Checkpoint,
+        /// The block that was certified at its height.
+        found: BlockHash,
+    },
+    /// Two different blocks of one height were both signed by the validators of our own chain.
+    #[error("{0}; more than a third of the voting power has signed both")]
+    Fork(Box<Conflict>),
     /// The store failed.
     #[error("the store failed: {reason}")]
     Storage {

@@ -64,6 +64,12 @@ impl Core {
                 self.neighbours.remove(&peer);
                 self.tell_consensus(consensus::Input::PeerDown(peer));
             }
+            GossipAction::Doubtful { peer, height } => self.doubt_status(peer, height),
+            GossipAction::Inspected {
+                peer,
+                height,
+                block,
+            } => self.inspected(peer, height, block),
             GossipAction::Behind { best } => {
                 let note = format!("behind: block {} here, {best} elsewhere", self.tip.height);
                 self.out.push(Action::Event(Event::Note(note)));

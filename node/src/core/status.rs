@@ -37,6 +37,8 @@ pub struct Status {
     pub mempool_count: usize,
     /// Bytes of their encodings.
     pub mempool_bytes: usize,
+    /// What this node takes on nobody's word, in a sentence; `None` where somebody vouches.
+    pub trust_warning: Option<String>,
     /// What gossip counted.
     pub counters: starling_gossip::counters::Counters,
 }
@@ -58,6 +60,7 @@ impl Core {
             neighbours: self.neighbours.len(),
             mempool_count: self.mempool.count(),
             mempool_bytes: self.mempool.size_bytes(),
+            trust_warning: self.trust.words(),
             counters: self.gossip.counters(),
         }
     }

@@ -187,7 +187,7 @@ impl Writer<'_> {
                 }
             }
             Event::Consensus(ConsensusEvent::Offence(_)) => self.site.metrics.offended(),
-            Event::Consensus(_) | Event::Note(_) => {}
+            Event::Consensus(_) | Event::Note(_) | Event::Warning(_) => {}
         }
     }
 

@@ -6,6 +6,7 @@ use std::thread;
 use starling_gossip::PeerId;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::{ChainError, ChainStore};
+use starling_ledger::light::OwnBlock;
 use starling_ledger::storage::{Storage, View};
 use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,6 +19,8 @@ use crate::work::ExecutedBlock;
 const COMMITS_MAX: usize = 256;
 /// Most reads for neighbours that wait; what comes on top is not answered, and asked for elsewhere.
 const READS_MAX: usize = 64;
+/// Most reads for the core that wait: it asks for one at a time.
+const OWN_READS_MAX: usize = 4;
 /// Most bytes of one answer to a neighbour. Our choice: half a frame of the sync lane.
 const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -39,6 +42,13 @@ pub(super) enum DiskResult {
         /// Encodings of final blocks.
         blocks: Vec<Arc<[u8]>>,
     },
+    /// One of our own blocks for the core.
+    ReadOwn {
+        /// Its height.
+        height: Height,
+        /// The block; `None` if it is no longer kept.
+        own: Option<Box<OwnBlock>>,
+    },
     /// What a neighbour asked for is no longer kept.
     Pruned {
         /// Who asked.
@@ -56,6 +66,7 @@ pub(super) enum DiskResult {
 pub(super) struct Disk {
     commits: mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>,
     reads: mpsc::SyncSender<(PeerId, Height, u32)>,
+    own_reads: mpsc::SyncSender<Height>,
 }
 
 impl Disk {
@@ -89,6 +100,7 @@ impl Disk {
             }
         })?;
         let (reads, queue) = mpsc::sync_channel::<(PeerId, Height, u32)>(READS_MAX);
+        let own_reads = serve_core(chain, results.clone())?;
         let reader = Arc::clone(chain);
         thread::Builder::new().name("serve".into()).spawn(move || {
             for (peer, from, count) in queue {
@@ -99,7 +111,11 @@ impl Disk {
                 }
             }
         })?;
-        Ok(Self { commits, reads })
+        Ok(Self {
+            commits,
+            reads,
+            own_reads,
+        })
     }
 
     /// Appends a block; `false` if the disk is gone or too far behind.
@@ -110,6 +126,11 @@ impl Disk {
     /// Reads blocks for a neighbour; `false` if too many wait.
     pub(super) fn read(&self, peer: PeerId, from: Height, count: u32) -> bool {
         self.reads.try_send((peer, from, count)).is_ok()
+    }
+
+    /// Reads one of our own blocks for the core; `false` if the disk is gone.
+    pub(super) fn read_own(&self, height: Height) -> bool {
+        self.own_reads.try_send(height).is_ok()
     }
 }
 
@@ -126,6 +147,30 @@ fn commit(
         height: certificate.height,
         view,
     })
+}
+
+/// Starts the thread that reads our own blocks, so that neighbours never delay it.
+fn serve_core(
+    chain: &Arc<ChainStore>,
+    results: UnboundedSender<DiskResult>,
+) -> std::io::Result<mpsc::SyncSender<Height>> {
+    let (wishes, queue) = mpsc::sync_channel::<Height>(OWN_READS_MAX);
+    let reader = Arc::clone(chain);
+    let serve = move || {
+        for height in queue {
+            let own = reader.snapshot().and_then(|view| view.own_block(height));
+            let own = own.map(|own| own.map(Box::new));
+            let result = own.map(|own| DiskResult::ReadOwn { height, own });
+            if results
+                .send(result.unwrap_or_else(DiskResult::Failed))
+                .is_err()
+            {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("compare".into()).spawn(serve)?;
+    Ok(wishes)
 }
 
 fn read(

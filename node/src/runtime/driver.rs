@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use starling_gossip::link::{Direction, LinkId, SendError};
@@ -14,10 +15,11 @@ use super::RuntimeError;
 use super::clock::Clock;
 use super::consensus_log::{LogSender, Logged};
 use super::disk::{Disk, DiskResult};
+use super::fork_file;
 use super::handle::{NodeHandle, NumberedRequest};
 use super::snapshots::Snapshots;
 use super::workers::Workers;
-use crate::core::{Action, Answer, Core, Input, RequestId, WorkId};
+use crate::core::{Action, Answer, Core, HaltReason, Input, RequestId, WorkId};
 use crate::work::WorkResult;
 
 /// How often the status is published while no block comes. Our choice: a person sees no delay.
@@ -40,6 +42,8 @@ pub(super) struct Driver {
     pub(super) published: Option<(u64, Instant)>,
     /// Told of every height that settles.
     pub(super) snapshots: Snapshots,
+    /// Where evidence is left.
+    pub(super) folder: PathBuf,
 }
 
 /// Where inputs come from.
@@ -160,10 +164,25 @@ impl Driver {
                 }
                 Action::Answer { id, answer } => waiting.answer(id, answer),
                 Action::Event(event) => self.handle.announce(event),
-                Action::Halt(reason) => return Err(RuntimeError::Halted(reason)),
+                Action::ReadOwn { height } => {
+                    require(self.disk.read_own(height), "the disk")?;
+                }
+                Action::Halt(reason) => return Err(self.halted(reason)),
             }
         }
         Ok(())
+    }
+
+    /// Leaves the evidence where it belongs before the node ends.
+    fn halted(&self, reason: HaltReason) -> RuntimeError {
+        if let HaltReason::Fork(conflict) = &reason {
+            let genesis = self.core.settled().genesis_hash;
+            match fork_file::write(&self.folder, &genesis, conflict) {
+                Ok(path) => tracing::error!(evidence = %path.display(), "two chains"),
+                Err(error) => tracing::error!(%error, "two chains, and no evidence kept"),
+            }
+        }
+        RuntimeError::Halted(reason)
     }
 
     fn dial(&mut self, address: SocketAddr, peer: Option<PeerId>) {
@@ -216,6 +235,7 @@ fn on_disk(result: DiskResult) -> Result<Input, RuntimeError> {
         DiskResult::Committed { height, view } => Ok(Input::Committed { height, view }),
         DiskResult::Read { peer, from, blocks } => Ok(Input::BlocksRead { peer, from, blocks }),
         DiskResult::Pruned { peer, from, first } => Ok(Input::BlocksPruned { peer, from, first }),
+        DiskResult::ReadOwn { height, own } => Ok(Input::OwnRead { height, own }),
         DiskResult::Failed(error) => Err(error.into()),
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn trace(event: &Event) {
             tracing::info!(height, %block, transactions, signed, validators, synced, "block final");
         }
         Event::Note(text) => tracing::info!("{text}"),
+        Event::Warning(text) => tracing::warn!("{text}"),
         Event::Consensus(step) => tracing::debug!(?step, "consensus"),
         Event::Accepted(id) => tracing::debug!(%id, "transaction accepted"),
         Event::Left(left) => tracing::debug!(id = %left.id, why = %left.why, "transaction left"),

@@ -12,6 +12,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::ChainStore;
 use starling_ledger::genesis::{Genesis, local_consensus_key};
 use starling_ledger::keys::{SecretKey, SignatureScheme, Signer};
+use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{Durability, MemoryStorage, Storage};
 use starling_ledger::vote::Height;
 use starling_node::core::{Action, Core, CoreConfig, Input, Now};
@@ -34,6 +35,8 @@ pub struct Setting {
     pub genesis: Genesis,
     /// Who is where.
     pub peers: Vec<ConfiguredPeer>,
+    /// A block that whoever starts the nodes vouches for.
+    pub checkpoint: Option<Checkpoint>,
     /// How the nodes check signatures.
     pub scheme: Arc<dyn SignatureScheme>,
 }
@@ -165,6 +168,7 @@ impl Node {
             recovered: found.consensus,
             bodies: found.bodies,
             certificate,
+            checkpoint: setting.checkpoint,
         };
         self.id.life += 1;
         let height = tip.height;

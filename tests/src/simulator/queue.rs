@@ -68,6 +68,8 @@ pub enum News {
         /// How many.
         count: u32,
     },
+    /// The disk is ready to read one of our own blocks.
+    ReadOwn(Height),
 }
 
 /// Events to come.

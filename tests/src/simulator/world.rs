@@ -99,6 +99,7 @@ impl World {
         let unchecked = config.planted == Some(Planted::SignaturesUnchecked);
         let setting = Setting {
             peers: (0..count.min(PEERS_MAX + 1)).map(peer).collect(),
+            checkpoint: None,
             scheme: if unchecked {
                 Arc::new(AcceptAll)
             } else {

@@ -13,6 +13,7 @@ use super::{Progress, RESYNC, Target, failed, open_locked};
 use crate::context::Context;
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
+use crate::node_exit;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,6 +53,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Outcome {
         true => Depth::Quick,
         false => Depth::Signatures,
     };
+    if let Some(given) = context.global.checkpoint {
+        node_exit::vouched(&chain, given)?;
+    }
     let (report, totals) = check(context, &chain, depth)?;
     if args.full {
         execute_again(context, &chain, &Side::new(&data_dir, "check"), report)?;

@@ -48,7 +48,12 @@ pub(super) struct BuildArgs {
     #[arg(long, value_name = "DIGEST")]
     record: Vec<String>,
     /// Note of the records.
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        requires = "record"
+    )]
     note: String,
     /// Replace the sender's authority by KEY or M:KEY,KEY,….
     #[arg(long, value_name = "AUTHORITY")]

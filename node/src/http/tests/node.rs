@@ -160,6 +160,7 @@ fn status(chain: &Chain) -> Status {
         neighbours: 3,
         mempool_count: 1,
         mempool_bytes: 200,
+        trust_warning: None,
         counters: Default::default(),
     }
 }

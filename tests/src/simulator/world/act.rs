@@ -73,6 +73,10 @@ impl World {
                 let at = self.now + self.machines.micros(200, 3_000);
                 self.tell(at, id, News::Read { peer, from, count });
             }
+            Action::ReadOwn { height } => {
+                let at = self.now + self.machines.micros(200, 3_000);
+                self.tell(at, id, News::ReadOwn(height));
+            }
             Action::Answer { id: request, .. } => {
                 self.trace
                     .note((self.now, id.index), "answer", request.0, &[]);
@@ -117,6 +121,7 @@ impl World {
             Work::BuildBlock { .. } => "build",
             Work::ExecuteBlock { .. } => "execute",
             Work::CheckRange { .. } => "range",
+            Work::CompareChains { .. } => "compare",
         };
         self.trace.note((self.now, id.index), kind, work_id.0, &[]);
         let Some(life) = self.nodes[id.index].life.as_mut() else {
@@ -135,6 +140,7 @@ impl World {
             WorkResult::Queues(ran) => ran.as_ref().map_or(1, Vec::len),
             WorkResult::Built { .. } | WorkResult::Executed { .. } => 20,
             WorkResult::Range { blocks, .. } => 20 * (blocks.len() + 1),
+            WorkResult::Compared(_) => 20,
         };
         let items = u64::try_from(items).unwrap_or(u64::MAX);
         self.machines.micros(50, 2_000) + Duration::from_micros(items.saturating_mul(50))

@@ -95,6 +95,13 @@ impl World {
                     .note((self.now, index), "read", found, &from.to_le_bytes());
                 Some(Input::BlocksRead { peer, from, blocks })
             }
+            News::ReadOwn(height) => {
+                let own = life.chain.read().own_block(height);
+                let own = own.map_err(|error| failing(index, &error.to_string()))?;
+                let own = own.map(Box::new);
+                self.trace.note((self.now, index), "read own", height, &[]);
+                Some(Input::OwnRead { height, own })
+            }
         })
     }
 
