@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak chaos sends crash bitrot prune planted fuzz bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak ways folders chaos sends crash bitrot prune planted fuzz bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
@@ -12,6 +12,8 @@ SEEDS ?= 100
 KILLS ?= 50
 SENDS ?= 200
 ROUNDS ?= 5
+TIMES ?= 20
+WAYS := beside-replacement old-copy stale-world lost-guard foreign-ledger
 FLIPS ?= 1000
 BLOCKS ?= 10000
 
@@ -55,6 +57,16 @@ soak: rocksdb ## SEEDS simulated networks, one after the other; stops at the fir
 	@env=$$(scripts/env.sh); eval "$$env"; for seed in $$(seq $(SEEDS)); do \
 	    "$$CARGO_TARGET_DIR/release/sim" --seed $$seed $(ARGS) || { echo "seed $$seed failed"; exit 1; }; \
 	done
+
+ways: rocksdb ## SEEDS networks for each way in which a validator comes back with less than it knew
+	$(CARGO) build --release -p starling-tests --bin sim
+	@env=$$(scripts/env.sh); eval "$$env"; for way in $(WAYS); do \
+	    "$$CARGO_TARGET_DIR/release/sim" --way $$way --seeds $(SEEDS) $(ARGS) || exit 1; \
+	done
+
+folders: build ## the same with real processes, TIMES times (default 20) each
+	STARLING_ROUNDS=$(TIMES) $(CARGO) test --release --workspace --test old_folders -- \
+	    --nocapture --test-threads 1
 
 chaos: build ## kill validators KILLS times (default 50) under load, with real processes
 	STARLING_KILLS=$(KILLS) $(CARGO) test --release --workspace --test chaos -- --nocapture

@@ -112,10 +112,10 @@ pub(crate) fn log(error: &LogError) -> CliError {
         }
         LogError::Io { .. } => CliError::new(Exit::Io, message),
         LogError::Log { .. } => CliError::new(Exit::Corrupt, message),
-        LogError::OtherKey { .. } => CliError::new(Exit::SignGuard, message)
-            .next("use the folder of this key, or an empty one"),
+        LogError::Foreign { .. } => CliError::new(Exit::SignGuard, message)
+            .next("use the folder of this key and network, or an empty one"),
         LogError::Guard { .. } => CliError::new(Exit::SignGuard, message)
-            .next("restore the guard; without it this validator may sign twice and lose its stake"),
+            .next("start the node: it keeps the damaged guard aside, and watches before it signs"),
         _ => CliError::new(Exit::Failure, message),
     }
 }

@@ -11,7 +11,7 @@ use starling_ledger::vote::Height;
 
 use crate::lane::Lane;
 use crate::link::LinkId;
-use crate::message::{ConsensusMessage, Have};
+use crate::message::{ConsensusMessage, Have, RollMessage};
 use crate::peer_id::PeerId;
 
 /// One thing to do.
@@ -63,6 +63,13 @@ pub enum Action {
         from: PeerId,
         /// The message.
         message: ConsensusMessage,
+    },
+    /// A call or answer of the roll, not checked yet.
+    Roll {
+        /// Who sent it.
+        from: PeerId,
+        /// The message.
+        message: RollMessage,
     },
     /// What a neighbour has of a round.
     Have {

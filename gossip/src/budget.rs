@@ -50,6 +50,8 @@ impl Budget {
 pub struct PeerBudgets {
     /// Votes, proposals and certificates.
     pub messages: Budget,
+    /// Calls and answers of the roll.
+    pub rolls: Budget,
     /// Reports of what it has.
     pub haves: Budget,
     /// Pings that are answered.
@@ -71,6 +73,7 @@ impl PeerBudgets {
     pub fn new(now: Instant) -> Self {
         Self {
             messages: Budget::new(10_000, 5_000, now),
+            rolls: Budget::new(2_000, 1_000, now),
             haves: Budget::new(100, 50, now),
             pings: Budget::new(10, 2, now),
             blocks: Budget::new(40, 20, now),

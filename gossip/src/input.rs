@@ -12,7 +12,7 @@ use starling_ledger::vote::Height;
 use crate::fault::PeerFault;
 use crate::lane::Lane;
 use crate::link::{DialFailure, Direction, DisconnectReason, LinkId};
-use crate::message::{ConsensusMessage, Have};
+use crate::message::{ConsensusMessage, Have, RollMessage};
 use crate::peer_id::PeerId;
 
 /// One thing that happened.
@@ -82,6 +82,9 @@ pub enum Input {
         /// Send it to all, also those that have it: a rebroadcast.
         force: bool,
     },
+    /// A call or answer of the roll to be flooded: this node's own, or one that it received and
+    /// checked.
+    FloodRoll(RollMessage),
     /// A consensus message for one neighbour, also if it was sent it before.
     SendConsensus {
         /// The neighbour.

@@ -13,6 +13,7 @@ pub mod bits;
 pub mod block;
 pub mod consensus;
 pub mod hello;
+pub mod roll;
 pub mod sync;
 pub mod transaction;
 
@@ -24,6 +25,9 @@ pub use consensus::{
     SkipKind,
 };
 pub use hello::{Hello, WIRE_VERSION};
+pub use roll::{
+    CallId, MAX_SHOWN, OwnMessage, Place, RollAnswer, RollCall, RollMessage, SignedStep,
+};
 pub use sync::SyncFrame;
 pub use transaction::TransactionFrame;
 

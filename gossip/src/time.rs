@@ -19,6 +19,12 @@ impl Instant {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// Returns the moment `duration` before this one, the start if there is none.
+    pub fn before(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// Returns the whole milliseconds since the start.
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000
@@ -49,6 +55,7 @@ mod tests {
     fn saturates_at_both_ends() {
         assert_eq!(Instant(u64::MAX) + Duration::MAX, Instant(u64::MAX));
         assert_eq!(Instant(1).since(Instant(2)), Duration::ZERO);
+        assert_eq!(Instant(1).before(Duration::MAX), Instant::START);
         assert_eq!(
             (Instant(5) + Duration::from_millis(2))
                 .since(Instant(5))

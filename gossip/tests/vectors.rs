@@ -5,8 +5,9 @@ use std::sync::Arc;
 use starling_gossip::PeerId;
 use starling_gossip::message::sync::RawBlocks;
 use starling_gossip::message::{
-    AddressFrame, Bits, BlockFrame, ConsensusFrame, ConsensusMessage, Have, Hello, NodeAddress,
-    PolkaCertificate, RoundCertificate, RoundSignature, SkipKind, SyncFrame, TransactionFrame,
+    AddressFrame, Bits, BlockFrame, CallId, ConsensusFrame, ConsensusMessage, Have, Hello,
+    NodeAddress, OwnMessage, PolkaCertificate, RollAnswer, RollCall, RollMessage, RoundCertificate,
+    RoundSignature, SignedStep, SkipKind, SyncFrame, TransactionFrame,
 };
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitSignature;
@@ -289,6 +290,124 @@ fn have() {
             "0000000000000000",
         ],
     );
+}
+
+#[test]
+fn roll_call() {
+    let validator = SecretKey::local("vectors").public_key();
+    let call = RollCall {
+        validator,
+        instance: 6,
+        number: 7,
+        known: Some((HEIGHT, ROUND, SignedStep::Precommit)),
+    };
+    let key = key_hex();
+    assert_consensus(
+        ConsensusFrame::Roll(RollMessage::Call(call, SIGNATURE)),
+        &[
+            "0500000000000000",
+            &key,
+            "0600000000000000",
+            "0700000000000000",
+            "01",
+            HEIGHT_BYTES,
+            ROUND_BYTES,
+            "02000000",
+            "51*64",
+        ],
+    );
+    let hash = call.sign_hash(&Hash::ZERO);
+    assert_eq!(call.id(&Hash::ZERO).0, hash.0[..16]);
+    assert_ne!(call.sign_hash(&Hash([1; 32])), hash, "it is of one network");
+}
+
+#[test]
+fn roll_answer() {
+    let validator = SecretKey::local("vectors").public_key();
+    let vote = Vote {
+        vote_type: VoteType::Precommit,
+        height: HEIGHT,
+        round: ROUND,
+        block: None,
+        validator,
+    };
+    let answer = |calls: &[u8]| RollAnswer {
+        validator,
+        instance: 6,
+        height: HEIGHT,
+        watching: true,
+        calls: calls.iter().map(|byte| CallId([*byte; 16])).collect(),
+        shown: vec![OwnMessage::Vote(SignedVote {
+            vote,
+            signature: SIGNATURE,
+        })],
+    };
+    let key = key_hex();
+    let frame = |calls| ConsensusFrame::Roll(RollMessage::Answer(answer(calls), SIGNATURE));
+    assert_consensus(
+        frame(&[1, 2]),
+        &[
+            "0500000001000000",
+            &key,
+            "0600000000000000",
+            HEIGHT_BYTES,
+            "01",
+            "0200000000000000",
+            "01*16",
+            "02*16",
+            "0100000000000000",
+            "00000000",
+            "01000000",
+            HEIGHT_BYTES,
+            ROUND_BYTES,
+            "00",
+            &key,
+            "51*64",
+            "51*64",
+        ],
+    );
+    for calls in [&[2, 1], &[1, 1]] {
+        assert!(ConsensusFrame::decode(&frame(calls).encode()).is_err());
+    }
+}
+
+#[test]
+fn the_longest_answer_fits_into_its_frame() {
+    let validator = SecretKey::local("vectors").public_key();
+    let proposal = Proposal {
+        height: HEIGHT,
+        round: ROUND,
+        block: BLOCK,
+        pol_round: Some(ROUND),
+        proposer: validator,
+    };
+    let signature = SIGNATURE;
+    let name = |number: u32| {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        CallId(id)
+    };
+    let answer = |calls, shown| RollAnswer {
+        validator,
+        instance: 6,
+        height: HEIGHT,
+        watching: false,
+        calls: (0..calls).map(name).collect(),
+        shown: vec![
+            OwnMessage::Proposal(SignedProposal {
+                proposal,
+                signature
+            });
+            shown
+        ],
+    };
+    let decoded = |answer| {
+        let frame = ConsensusFrame::Roll(RollMessage::Answer(answer, SIGNATURE));
+        ConsensusFrame::decode(&frame.encode()).is_ok()
+    };
+    assert!(decoded(answer(1_000, 64)));
+    assert!(!decoded(answer(1_001, 0)));
+    assert!(!decoded(answer(0, 65)));
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub enum Context {
     Vote,
     /// What a validator signs for a proposal.
     Proposal,
+    /// What a validator signs to ask who is there.
+    RollCall,
+    /// What a validator signs to answer that.
+    RollAnswer,
     /// What a consensus key signs to prove that its owner holds it.
     PossessionProof,
     /// What a node signs about itself (its key and addresses).
@@ -88,6 +92,8 @@ impl Context {
             Self::Evidence => "starling v1 evidence",
             Self::Vote => "starling v1 vote",
             Self::Proposal => "starling v1 proposal",
+            Self::RollCall => "starling v1 roll call",
+            Self::RollAnswer => "starling v1 roll answer",
             Self::PossessionProof => "starling v1 possession proof",
             Self::NodeRecord => "starling v1 node record",
             Self::ListLeaf => "starling v1 list leaf",

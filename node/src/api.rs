@@ -5,6 +5,7 @@
 
 mod chain;
 mod conflict;
+mod duty;
 mod event;
 mod evidence;
 mod hex;
@@ -21,6 +22,7 @@ pub use chain::{
     BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply, TransactionReply,
 };
 pub use conflict::ConflictReply;
+pub use duty::DutyReply;
 pub use event::{BlockEvent, GapEvent, HaltEvent, ResumeEvent, SilentValidator, TransactionEvent};
 pub use evidence::{EvidencePiece, EvidenceReply};
 pub use hex::{hex, unhex};

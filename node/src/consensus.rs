@@ -15,7 +15,8 @@
 //! - *Sets*: each height has the validators that its caller names; a key that joins signs from
 //!   its first height on, one that leaves follows along.
 //! - *Pace*: a height begins when there is a reason ([`timers::Timing`]).
-//! - *Care*: after a lost guard the node watches before it signs ([`watch`]).
+//! - *Care*: nothing is signed before enough of the others were heard ([`roll`]); and where
+//!   something may have been signed that is not known here, the node watches first ([`watch`]).
 //!
 //! The caller sends [`Input::StartHeight`] first, and again after each commit, whether it was
 //! decided here or came by sync. Only members of the set sign; all others follow along.
@@ -32,8 +33,11 @@
 mod action;
 mod admission;
 mod blocks;
+mod care;
 mod certificates;
 mod decision;
+pub mod doubt;
+mod duty;
 pub mod engine;
 mod epochs;
 mod evidence;
@@ -47,6 +51,9 @@ pub mod malachite;
 pub mod memo;
 mod outbox;
 mod presence;
+pub mod recovery;
+pub mod roll;
+mod roll_call;
 mod run;
 pub mod timers;
 pub mod vote_store;
@@ -69,18 +76,23 @@ use starling_ledger::vote::{Height, SignedVote};
 pub use self::action::{
     Action, ConsensusEvent, ConsensusFault, HaltReason, Input, PersistId, SpectatorReason,
 };
+pub use self::doubt::Doubt;
+pub use self::duty::Duty;
 pub use self::presence::ConsensusStatus;
+pub use self::recovery::Recovered;
+pub use self::watch::Watching;
 
 use self::admission::Early;
 use self::engine::NewEngine;
 use self::epochs::Epochs;
 use self::evidence_pool::EvidencePool;
-use self::guard::{GuardState, OwnMessage};
+use self::guard::{GuardError, GuardState, OwnMessage};
 use self::have::Neighbour;
 use self::height::HeightState;
 use self::memo::SignatureMemo;
 use self::outbox::Outbox;
 use self::presence::Presence;
+use self::roll::Roll;
 use self::timers::{Timers, Timing};
 use self::vote_store::VoteStore;
 use self::wal::{LogEntry, LogRecord};
@@ -97,15 +109,10 @@ pub struct Config {
     pub sign_at_once: bool,
     /// Blocks of an epoch: within one, the validators stay the same.
     pub epoch_blocks: u64,
-}
-
-/// What the disk still knew at start.
-#[derive(Clone, Debug, Default)]
-pub struct Recovered {
-    /// The records of the log file, of whatever heights.
-    pub log: Vec<LogRecord>,
-    /// The guard; `None` if its file is missing or damaged.
-    pub guard: Option<GuardState>,
+    /// The network is in its first minute.
+    pub newborn: bool,
+    /// Drawn at the start of the process; nobody can guess it.
+    pub instance: u64,
 }
 
 /// The last height, after its decision.
@@ -120,9 +127,10 @@ pub struct Consensus {
     signer: Option<Arc<dyn Signer>>,
     memo: SignatureMemo,
     guard: Option<GuardState>,
-    /// The guard was lost; decided at the first height, where a new network begins at 1.
-    guard_lost: bool,
+    /// Why to watch; taken when the first height begins.
+    doubt: Option<Doubt>,
     watch: Watch,
+    roll: Roll,
     recovered: Vec<LogRecord>,
     outbox: Outbox,
     timers: Timers,
@@ -150,31 +158,27 @@ impl Consensus {
         recovered: Recovered,
     ) -> Self {
         let key = signer.as_ref().map(|signer| signer.public_key());
-        let mut guard = recovered.guard.filter(|guard| Some(guard.key()) == key);
-        if let Some(guard) = guard.as_mut().filter(|_| config.sign_at_once) {
-            guard.set_watching(false);
-        }
-        // A guard that knows of nothing is as good as lost, except at block 1 of a new network.
-        let knows_nothing = guard.as_ref().is_none_or(|guard| guard.height() == 0);
-        let guard_lost = key.is_some() && knows_nothing && !config.sign_at_once;
-        if let Some(key) = key {
-            let guard = guard.get_or_insert_with(|| GuardState::new(key));
-            // The log is written first, so it may hold own messages that the guard has not seen.
-            for record in &recovered.log {
-                if let Some(message) = own_message(record, &key) {
-                    // One behind the guard's height is settled; a contradiction is found by replay.
-                    let _ = guard.note(message);
-                }
+        let mut memo = SignatureMemo::new(scheme, genesis);
+        let (log, guard, doubt) = match key {
+            Some(key) => remember(recovered, key, &mut memo),
+            None => (recovered.log, None, None),
+        };
+        let doubt = doubt.filter(|_| !config.sign_at_once);
+        let guard = guard.map(|mut guard| {
+            if config.sign_at_once {
+                guard.set_watching(false);
             }
-        }
+            guard
+        });
         Self {
             config,
             signer,
-            memo: SignatureMemo::new(scheme, genesis),
+            memo,
             guard,
-            guard_lost,
+            doubt,
             watch: Watch::default(),
-            recovered: recovered.log,
+            roll: Roll::new(config.instance, config.sign_at_once),
+            recovered: log,
             outbox: Outbox::default(),
             timers: Timers::default(),
             presence: Presence::new(),
@@ -202,13 +206,22 @@ impl Consensus {
             Input::Parent {
                 validators,
                 certificate,
-            } => self.parent(validators, certificate),
+            } => {
+                self.note_certificate(now, (&validators, &certificate), out);
+                self.parent(validators, certificate);
+            }
+            Input::Certified {
+                validators,
+                certificate,
+            } => self.note_certificate(now, (&validators, &certificate), out),
+            Input::StoodStill => self.stood_still(out),
+            Input::Roll { from, message } => self.admit_roll(now, from, message, out),
             Input::NextValidators { height, validators } => {
                 if let Some(state) = self.current.as_mut().filter(|one| one.height() == height) {
                     state.note_next(validators);
                 }
             }
-            Input::Punished(keys) => keys.into_iter().for_each(|key| self.evidence.punished(key)),
+            Input::Punished(keys) => self.punished(keys, out),
             Input::EvidenceRefused(refused) => {
                 refused.iter().for_each(|one| self.evidence.refused(one));
             }
@@ -218,6 +231,7 @@ impl Consensus {
             Input::PeerUp(peer) => {
                 self.neighbours.insert(peer, Neighbour::default());
                 self.next_have = now;
+                self.roll.hurry(now);
                 self.offer_evidence(peer, out);
             }
             Input::PeerDown(peer) => {
@@ -250,10 +264,11 @@ impl Consensus {
             return None;
         }
         let state = self.current.as_ref()?;
-        let ticks = state.engine.is_some() && !self.neighbours.is_empty();
+        let ticks = self.tells() && !self.neighbours.is_empty();
         [
-            self.timers.next(),
-            state.begins(self.work),
+            self.timers.next().filter(|_| !self.is_stopped()),
+            state.begins(self.work).filter(|_| !self.is_held()),
+            self.next_roll(),
             ticks.then_some(self.next_have),
             self.watch.quiet_end(),
             self.presence.next_look(),
@@ -296,7 +311,7 @@ impl Consensus {
                 present_power: 0,
                 total_power: 0,
                 halted_since: None,
-                signing: false,
+                duty: Duty::Follows,
             };
         };
         let timing = &self.config.timing;
@@ -312,7 +327,7 @@ impl Consensus {
             halted_since: self
                 .presence
                 .halted_since(state, timing, now, present_power),
-            signing: self.own_key(state).is_some() && !state.spectator,
+            duty: self.duty(state),
             silent,
         }
     }
@@ -331,15 +346,7 @@ impl Consensus {
             out.push(Action::Event(ConsensusEvent::Resumed));
         }
         let first = self.current.is_none();
-        let was_watching = self.guard.as_ref().is_some_and(GuardState::is_watching);
-        if first && (was_watching || self.guard_lost && height > 1) {
-            self.begin_watch(now, None, out);
-        }
-        // Only what was decided here was watched; a height that came by sync is history.
-        let watched = self.current.as_ref().is_some_and(|state| state.announced);
-        if watched && self.watch.height_passed() {
-            self.end_watch(height, out);
-        }
+        self.take_care(now, height, out);
         let at_once = first || height == 1;
         let next = HeightState::new(height, validators, now, &self.config.timing, at_once);
         let before = self.current.replace(next);
@@ -354,43 +361,8 @@ impl Consensus {
         for message in self.early.take(height) {
             self.admit(now, None, message, out);
         }
+        self.take_part(height, out);
         self.trust_memory(out);
-    }
-
-    /// A node that is no validator now, and whose memory is whole, writes that down once: when it
-    /// becomes one, a restart before its first vote is an ordinary one.
-    fn trust_memory(&mut self, out: &mut Vec<Action>) {
-        let Some(state) = &self.current else { return };
-        let stranger = self.own_key(state).is_none() && !self.watch.is_active();
-        let height = state.height();
-        if let Some(guard) = self.guard.as_mut().filter(|guard| guard.height() == 0)
-            && stranger
-        {
-            guard.begin_at(height);
-            self.outbox.write_guard(guard.record(Vec::new()), out);
-        }
-    }
-
-    /// Signs nothing for a while, and has the guard remember that beyond a restart. `noted` is a
-    /// message of somebody else that the guard has just taken note of.
-    fn begin_watch(&mut self, now: Instant, noted: Option<OwnMessage>, out: &mut Vec<Action>) {
-        self.watch.begin(now);
-        let Some(guard) = &mut self.guard else { return };
-        if noted.is_some() || !guard.is_watching() {
-            guard.set_watching(true);
-            let record = guard.record(noted.into_iter().collect());
-            self.outbox.write_guard(record, out);
-        }
-    }
-
-    /// Signs again, at `height` or above.
-    fn end_watch(&mut self, height: Height, out: &mut Vec<Action>) {
-        out.push(Action::Event(ConsensusEvent::SigningAgain));
-        if let Some(guard) = &mut self.guard {
-            guard.set_watching(false);
-            guard.begin_at(height);
-            self.outbox.write_guard(guard.record(Vec::new()), out);
-        }
     }
 
     /// Takes the decision of the last height from elsewhere.
@@ -427,20 +399,23 @@ impl Consensus {
 
     /// Does whatever is due: begins the height, fires timeouts, exchanges, tells of a halt.
     fn settle(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.settle_roll(now, out);
         let due = self
             .current
             .as_ref()
             .and_then(|state| state.begins(self.work));
-        if due.is_some_and(|at| at <= now) {
+        if due.is_some_and(|at| at <= now) && !self.is_held() {
             self.begin(now, out);
         }
-        while let Some((step, round)) = self.timers.take_due(now) {
+        while !self.is_stopped()
+            && let Some((step, round)) = self.timers.take_due(now)
+        {
             self.timed_out(now, step, round, out);
         }
         if self.watch.quiet_passed(now) {
             // At the height at hand only if nothing of ours was ever seen there.
             let height = self.current.as_ref().map_or(0, HeightState::height);
-            self.end_watch(height.saturating_sub(1), out);
+            self.end_watch(now, height.saturating_sub(1), out);
             self.join_after_watch(now, out);
         }
         self.collect_evidence(out);
@@ -478,6 +453,54 @@ impl Consensus {
         self.halted = true;
         out.push(Action::Halt { reason });
     }
+}
+
+/// Puts together what is known of the own key: the guard, what the log adds to it, and what is
+/// stored. Returns the log, the guard, and why they may not be whole.
+fn remember(
+    recovered: Recovered,
+    key: PublicKey,
+    memo: &mut SignatureMemo,
+) -> (Vec<LogRecord>, Option<GuardState>, Option<Doubt>) {
+    let Recovered {
+        mut log,
+        guard,
+        mut doubt,
+        stored,
+    } = recovered;
+    let guard = guard.filter(|guard| guard.key() == key);
+    if guard.is_none() {
+        doubt = doubt.or(Some(Doubt::GuardMissing));
+    }
+    let mut guard = guard.unwrap_or_else(|| GuardState::new(key));
+    if guard.is_watching() {
+        doubt = doubt.or(Some(Doubt::WatchInterrupted));
+    }
+    let right = |record: &LogRecord| match &record.entry {
+        LogEntry::Vote(vote) => memo.vote(vote),
+        LogEntry::Proposal(proposal) => memo.proposal(proposal),
+        _ => true,
+    };
+    if !log.iter().all(right) {
+        log.clear();
+        doubt = doubt.or(Some(Doubt::LogForeign));
+    }
+    // The log is written first, so it may hold own messages that the guard has not seen.
+    for message in log.iter().filter_map(|record| own_message(record, &key)) {
+        // One behind the guard's height is settled; a contradiction is found by replay.
+        let _ = guard.note(message);
+    }
+    if let Some(message) = stored.map(OwnMessage::Vote)
+        && matches!(
+            guard.check(&message),
+            Ok(None) | Err(GuardError::OtherValue { .. })
+        )
+    {
+        let (height, round, _) = message.place();
+        let _ = guard.note(message);
+        doubt = doubt.or(Some(Doubt::SignatureUnknown { height, round }));
+    }
+    (log, Some(guard), doubt)
 }
 
 fn own_message(record: &LogRecord, key: &PublicKey) -> Option<OwnMessage> {

@@ -30,6 +30,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
 use starling_ledger::certificate::CommitCertificate;
@@ -53,9 +54,13 @@ use forks::Forks;
 use hold::Hold;
 use trust::Trust;
 
-/// How old a network may be for an empty folder to be taken for its beginning. Our choice: a
-/// testnet's validators start within seconds of each other; nobody replaces a lost disk that fast.
+/// How old a network may be for a validator without any memory to be taken for a late start. Our
+/// choice: a testnet's validators start within seconds of each other. Who lost its folder that
+/// early is known by its signatures in the blocks since the genesis.
 const NEWBORN_MS: u64 = 60_000;
+/// How long a process may stand still before a validator has to hear the others again. Our choice:
+/// some blocks; no replacement is put up that fast.
+const STOOD_STILL: Duration = Duration::from_secs(10);
 
 /// What a core is made of.
 pub struct CoreConfig {
@@ -69,8 +74,10 @@ pub struct CoreConfig {
     pub sign_at_once: bool,
     /// Bounds of the mempool.
     pub mempool: Limits,
-    /// What the consensus log held at the start.
+    /// What log and guard held at the start.
     pub recovered: Recovered,
+    /// Drawn for this process; nobody can guess it.
+    pub instance: u64,
     /// Bodies of blocks that the log held.
     pub bodies: Vec<Arc<[u8]>>,
     /// The certificate of the tip.
@@ -106,10 +113,6 @@ pub struct Core {
     now: Now,
     /// The actions of the current call.
     out: Vec<Action>,
-    /// This validator has an empty folder on a network that is not newly born: before block 1 it
-    /// asks its neighbours whether they have blocks. Where they do, it may have signed what it no
-    /// longer knows of; it syncs, and watches before it signs.
-    asks_first: bool,
     halted: Option<HaltReason>,
 }
 
@@ -143,14 +146,10 @@ impl Core {
             new_engine: malachite::new_engine,
             sign_at_once: config.sign_at_once,
             epoch_blocks: tip.genesis.parameters.epoch_blocks,
+            newborn: now.wall_ms.saturating_sub(tip.genesis.time_ms) <= NEWBORN_MS,
+            instance: config.instance,
         };
         let (genesis, recovered) = (tip.genesis_hash, config.recovered);
-        let asks_first = config.signer.is_some()
-            && !config.sign_at_once
-            && tip.height == 0
-            && recovered.log.is_empty()
-            && tip.validators.members().len() > 1
-            && now.wall_ms.saturating_sub(tip.genesis.time_ms) > NEWBORN_MS;
         let consensus = Consensus::new(settings, config.signer, config.scheme, genesis, recovered);
         let mut core = Self {
             gossip: Gossip::new(&config.gossip),
@@ -170,14 +169,11 @@ impl Core {
             queue: VecDeque::new(),
             now,
             out: Vec::new(),
-            asks_first,
             halted: None,
             settled: tip.clone(),
             tip,
         };
-        if !asks_first {
-            core.start_height();
-        }
+        core.start_height();
         for body in config.bodies {
             core.recover_body(body);
         }
@@ -190,6 +186,9 @@ impl Core {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Action>) {
         if self.halted.is_some() {
             return;
+        }
+        if self.stood_still(now) {
+            self.tell_consensus(consensus::Input::StoodStill);
         }
         self.now = now;
         match input {
@@ -251,19 +250,23 @@ impl Core {
         if due(self.consensus.next_deadline()) {
             self.tell_consensus(consensus::Input::Wake);
         }
-        if self.asks_first && self.network_is_new() {
-            self.start_height();
-        }
         self.fetch_missing_blocks();
         self.refill_checks();
     }
 
-    /// Says whether most neighbours have no block either. What they claim counts, not whether they
-    /// deliver.
-    fn network_is_new(&self) -> bool {
-        let peers = self.gossip.peers();
-        let new = peers.iter().filter(|peer| peer.height == 0).count();
-        2 * new > peers.len()
+    /// Says whether the process stood still: it was to be woken long ago, or the wall clock went on
+    /// while the other one slept.
+    fn stood_still(&self, now: Now) -> bool {
+        let passed = now.instant.since(self.now.instant);
+        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let slept_ms = now
+            .wall_ms
+            .saturating_sub(self.now.wall_ms.saturating_add(passed_ms));
+        let overdue = || {
+            let due = self.next_deadline();
+            due.is_some_and(|due| now.instant.since(due) > STOOD_STILL)
+        };
+        Duration::from_millis(slept_ms) > STOOD_STILL || passed > STOOD_STILL && overdue()
     }
 
     /// Carries what the nested machines want of each other until nothing is left.

@@ -46,6 +46,7 @@ use starling_ledger::storage::Storage;
 use starling_ledger::vote::Height;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::consensus::recovery::{Opened, Owner};
 use crate::core::{Core, CoreConfig, HaltReason};
 use crate::http::HttpServer;
 use crate::mempool::Limits;
@@ -58,7 +59,7 @@ pub use handle::{About, NodeHandle, NumberedEvent, Unavailable};
 pub use snapshots::SNAPSHOTS_KEPT;
 
 use clock::Clock;
-use consensus_log::{LogFiles, RecoveredFiles};
+use consensus_log::LogFiles;
 use disk::Disk;
 use driver::{Driver, Inboxes};
 use pruning::Pruning;
@@ -202,7 +203,12 @@ async fn start(
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
-    let (files, recovered) = LogFiles::open(&config.data_dir, tip.height, key)?;
+    let owner = Owner {
+        key,
+        genesis: tip.genesis_hash,
+        height: tip.height,
+    };
+    let (files, recovered) = LogFiles::open(&config.data_dir, owner, &chain.read())?;
     let (logged, logged_inbox) = mpsc::unbounded_channel();
     let (disked, disk_inbox) = mpsc::unbounded_channel();
     let (worked, work_inbox) = mpsc::unbounded_channel();
@@ -291,7 +297,7 @@ fn core_config(
     config: &RuntimeConfig,
     (tip, certificate): (&Tip, Option<CommitCertificate>),
     transport: &Transport,
-    recovered: RecoveredFiles,
+    recovered: Opened,
 ) -> Result<CoreConfig, RuntimeError> {
     let signer = config.validator_key.clone();
     Ok(CoreConfig {
@@ -300,7 +306,8 @@ fn core_config(
         scheme: Arc::new(Ed25519),
         sign_at_once: config.sign_at_once,
         mempool: Limits::default(),
-        recovered: recovered.consensus,
+        recovered: recovered.recovered,
+        instance: u64::from_le_bytes(random()?),
         bodies: recovered.bodies,
         certificate,
         checkpoint: config.vouched_for,
@@ -347,8 +354,6 @@ fn gossip_config(
     tip: &Tip,
     transport: &Transport,
 ) -> Result<GossipConfig, RuntimeError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| std::io::Error::other(error.to_string()))?;
     Ok(GossipConfig {
         me: transport.id(),
         genesis: tip.genesis_hash,
@@ -357,6 +362,12 @@ fn gossip_config(
         peers: config.peers.clone(),
         known: Vec::new(),
         head: (tip.height, tip.hash),
-        seed: Seed::new(seed),
+        seed: Seed::new(random()?),
     })
+}
+
+fn random<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(bytes)
 }

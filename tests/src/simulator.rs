@@ -28,12 +28,14 @@ pub mod report;
 pub mod stage;
 pub mod stakers;
 pub mod trace;
+pub mod ways;
 pub mod world;
 
 pub use config::{Config, Planted};
 pub use keys::Signatures;
 pub use report::{Failure, Report};
 pub use stakers::Staking;
+pub use ways::Way;
 
 use world::World;
 

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use starling_tests::simulator::adversary::Role;
-use starling_tests::simulator::{self, Config, Planted, Report, Signatures};
+use starling_tests::simulator::{self, Config, Planted, Report, Signatures, Way};
 
 fn hold(configs: impl IntoIterator<Item = Config>) -> Vec<Report> {
     let run = |config| simulator::run(&config).unwrap_or_else(|failure| panic!("{failure}"));
@@ -116,6 +116,14 @@ fn a_validator_that_lost_its_disk_does_not_sign_what_it_may_have_signed() {
         delay_ms: (1, 100),
         ..Config::calm(seed, 4, 20)
     }));
+}
+
+/// Each way in which a validator has signed twice before it had to hear the others.
+#[test]
+fn a_validator_that_comes_back_with_less_than_it_knew_does_not_sign_twice() {
+    for way in Way::ALL {
+        hold((1..=6).map(|seed| Config::way(seed, way)));
+    }
 }
 
 #[test]

@@ -88,6 +88,10 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
         Some(address) => format!("validator {}", short_text(address, 12)),
         None => "full node".to_owned(),
     };
+    let role = match status.node.duty.silence() {
+        Some(silence) => format!("{role}, {}", context.output.paint(Tone::Bad, &silence)),
+        None => role,
+    };
     let identity = format!(
         "{} at {}",
         short_text(&status.node.id, 8),

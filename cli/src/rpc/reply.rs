@@ -81,6 +81,48 @@ pub(crate) struct NodeInfo {
     /// The account it votes for, if it is a validator.
     #[serde(default)]
     pub(crate) validator: Option<String>,
+    /// What it does as a validator.
+    #[serde(default)]
+    pub(crate) duty: Duty,
+}
+
+/// What a node does as a validator.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Duty {
+    /// `follows`, `signs`, `waits`, `watches`, `skips_height` or `excluded`.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// Why it does not sign, in words.
+    #[serde(default)]
+    pub(crate) why: Option<String>,
+    /// When it will, in words.
+    #[serde(default)]
+    pub(crate) until: Option<String>,
+}
+
+impl Duty {
+    /// Says whether this is decided within moments.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.state == "waits"
+    }
+
+    /// Says why a validator does not vote; `None` where it votes, or is none.
+    pub(crate) fn silence(&self) -> Option<String> {
+        let word = match self.state.as_str() {
+            "waits" => "waiting",
+            "watches" => "watching",
+            "skips_height" => "voting from the next block on",
+            "excluded" => "EXCLUDED",
+            _ => return None,
+        };
+        let told = self.why.iter().chain(&self.until);
+        let told = told.map(String::as_str).collect::<Vec<_>>().join("; ");
+        Some(if told.is_empty() {
+            word.to_owned()
+        } else {
+            format!("{word}: {told}")
+        })
+    }
 }
 
 /// What waits to be put in a block.

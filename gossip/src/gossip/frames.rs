@@ -82,6 +82,14 @@ impl Gossip {
                     self.counters.message_duplicates += 1;
                 }
             }
+            ConsensusFrame::Roll(message) => {
+                if self.allows(now, link, |budgets| &mut budgets.rolls) {
+                    match self.messages.heard(now, link, bytes) {
+                        true => out.push(Action::Roll { from, message }),
+                        false => self.counters.message_duplicates += 1,
+                    }
+                }
+            }
             ConsensusFrame::Have(have) => {
                 if self.allows(now, link, |budgets| &mut budgets.haves) {
                     out.push(Action::Have { from, have });

@@ -8,7 +8,7 @@ use crate::action::Outbox;
 use crate::input::Input;
 use crate::lane::Lane;
 use crate::link::LinkId;
-use crate::message::{BlockFrame, ConsensusFrame, ConsensusMessage, SyncFrame};
+use crate::message::{BlockFrame, ConsensusFrame, SyncFrame};
 use crate::peer_id::PeerId;
 use crate::sync::serve_frame;
 use crate::time::Instant;
@@ -35,7 +35,11 @@ impl Gossip {
                 }
             }
             Input::FloodConsensus { message, force } => {
-                self.flood_consensus(now, message, force, out);
+                let frame = ConsensusFrame::Message(message);
+                self.flood_consensus(now, &frame, force, out);
+            }
+            Input::FloodRoll(message) => {
+                self.flood_consensus(now, &ConsensusFrame::Roll(message), false, out);
             }
             Input::Head { height, hash } => {
                 self.overlay.set_height(height);
@@ -90,11 +94,11 @@ impl Gossip {
     fn flood_consensus(
         &mut self,
         now: Instant,
-        message: ConsensusMessage,
+        frame: &ConsensusFrame,
         force: bool,
         out: &mut Outbox,
     ) {
-        let frame = ConsensusFrame::Message(message).encode();
+        let frame = frame.encode();
         for link in self
             .messages
             .flood(now, &frame, self.overlay.links(), force)

@@ -1,4 +1,5 @@
-//! The consensus lane: hello and pings, votes, proposals, certificates, and what neighbours have.
+//! The consensus lane: hello and pings, votes, proposals, certificates, what neighbours have, and
+//! the roll call.
 
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
@@ -12,6 +13,7 @@ use starling_ledger::keys::Signature;
 use starling_ledger::validators::VALIDATORS_MAX;
 use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, VoteType};
 
+use super::roll::{MAX_ROLL_BYTES, RollMessage};
 use super::{Bits, FrameError, Hello, kind_of, known};
 use crate::lane::MAX_CONSENSUS_FRAME_BYTES;
 
@@ -35,6 +37,8 @@ pub enum ConsensusFrame {
     Message(ConsensusMessage),
     /// What the sender has of a round; only neighbours hear it.
     Have(Have),
+    /// Asks who is there, or answers; flooded.
+    Roll(RollMessage),
 }
 
 /// What agreement is made of; flooded, and known by the hash of its encoding.
@@ -135,6 +139,7 @@ impl ConsensusFrame {
             1 | 2 => known::<Self, MAX_PING_BYTES>(bytes),
             3 => known::<Self, MAX_CONSENSUS_FRAME_BYTES>(bytes),
             4 => known::<Self, MAX_HAVE_BYTES>(bytes),
+            5 => known::<Self, MAX_ROLL_BYTES>(bytes),
             _ => Ok(None),
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use starling_gossip::message::sync::RawBlocks;
 use starling_gossip::message::{
     AddressFrame, BlockFrame, ConsensusFrame, ConsensusMessage, FrameError, Have, Hello,
-    NodeAddress, PolkaCertificate, RoundCertificate, RoundSignature, SkipKind, SyncFrame,
-    TransactionFrame,
+    NodeAddress, OwnMessage, PolkaCertificate, RollAnswer, RollCall, RollMessage, RoundCertificate,
+    RoundSignature, SignedStep, SkipKind, SyncFrame, TransactionFrame,
 };
 use starling_gossip::{Lane, PeerId};
 use starling_ledger::block::BlockHash;
@@ -88,6 +88,28 @@ fn messages() -> [ConsensusMessage; 4] {
     ]
 }
 
+fn rolls() -> [RollMessage; 2] {
+    let key = SecretKey::local("vectors");
+    let [ConsensusMessage::Vote(vote), ..] = messages() else {
+        unreachable!("the first is a vote");
+    };
+    let call = RollCall {
+        validator: key.public_key(),
+        instance: 3,
+        number: 4,
+        known: Some((7, 5, SignedStep::Prevote)),
+    };
+    let answer = RollAnswer {
+        validator: key.public_key(),
+        instance: 3,
+        height: 7,
+        watching: false,
+        calls: vec![call.id(&NETWORK)],
+        shown: vec![OwnMessage::Vote(vote)],
+    };
+    [call.sign(&NETWORK, &key), answer.sign(&NETWORK, &key)]
+}
+
 fn consensus() -> Vec<ConsensusFrame> {
     let hello = Hello {
         version_from: 1,
@@ -116,6 +138,7 @@ fn consensus() -> Vec<ConsensusFrame> {
         ConsensusFrame::Have(have),
     ];
     frames.extend(messages().map(ConsensusFrame::Message));
+    frames.extend(rolls().map(ConsensusFrame::Roll));
     frames
 }
 

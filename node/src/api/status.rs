@@ -8,7 +8,7 @@ use starling_ledger::address::NetworkKind;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::validators::Validator;
 
-use super::{NEEDED, Names, permille};
+use super::{DutyReply, NEEDED, Names, permille};
 use crate::core::{Now, Status};
 
 /// The answer to `status`.
@@ -74,6 +74,8 @@ pub struct NodeReply {
     pub validator: Option<String>,
     /// Whether it signs at this height.
     pub signing: bool,
+    /// What it does as a validator.
+    pub duty: DutyReply,
 }
 
 /// What waits to be put in a block; also the answer to `mempool`.

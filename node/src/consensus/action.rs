@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use starling_gossip::PeerId;
-use starling_gossip::message::{ConsensusMessage, Have};
+use starling_gossip::message::{ConsensusMessage, Have, RollMessage};
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::evidence::Evidence;
@@ -12,6 +12,7 @@ use starling_ledger::keys::PublicKey;
 use starling_ledger::validators::{ValidatorSet, VotingPower};
 use starling_ledger::vote::{Height, Round};
 
+use super::doubt::Doubt;
 use super::engine::TimeoutStep;
 use super::guard::GuardRecord;
 use super::wal::LogRecord;
@@ -42,6 +43,16 @@ pub enum Input {
         /// The decision, which was checked.
         certificate: CommitCertificate,
     },
+    /// The certificate of a block that came by sync, which was checked. Its own signature in it may
+    /// be one that this node does not remember.
+    Certified {
+        /// The validators of that height.
+        validators: Arc<ValidatorSet>,
+        /// The certificate.
+        certificate: CommitCertificate,
+    },
+    /// The process stood still for longer than some blocks take.
+    StoodStill,
     /// A valid block of the current height names these validators for the next one, and they are
     /// not the same. Their messages for the next height are kept from now on.
     NextValidators {
@@ -63,6 +74,13 @@ pub enum Input {
         from: Option<PeerId>,
         /// The message, not checked.
         message: ConsensusMessage,
+    },
+    /// A call or answer of the roll from a neighbour.
+    Roll {
+        /// Who sent it.
+        from: Option<PeerId>,
+        /// The message, not checked.
+        message: RollMessage,
     },
     /// What a neighbour has.
     Have {
@@ -116,6 +134,11 @@ pub enum Action {
     Flood {
         /// The message, which is checked.
         message: ConsensusMessage,
+    },
+    /// Send a call or answer of the roll to every neighbour that has not got it.
+    FloodRoll {
+        /// The message, which is checked.
+        message: RollMessage,
     },
     /// Send to one neighbour, even if it was sent before.
     SendTo {
@@ -255,7 +278,7 @@ pub enum SpectatorReason {
     LogBehindGuard,
     /// The guard refused to sign.
     GuardRefused(super::guard::GuardError),
-    /// The guard was missing, damaged or of another key, or somebody else signs with this key.
+    /// The key may have signed what this node does not know of.
     Watching,
     /// The engine failed.
     EngineFailed(String),
@@ -290,16 +313,27 @@ pub enum ConsensusEvent {
         /// Why.
         reason: SpectatorReason,
     },
-    /// Somebody else signs with this node's key, or this node has lost the memory of having done
-    /// so.
-    ForeignSignature {
-        /// The height of the message.
-        height: Height,
-        /// Its round.
-        round: Round,
+    /// The node watches from now on, and signs nothing.
+    Watching {
+        /// Why.
+        doubt: Doubt,
     },
-    /// The node signs from now on.
+    /// The watch is over.
     SigningAgain,
+    /// Another process answers with this node's key.
+    SecondProcess {
+        /// Its number.
+        instance: u64,
+    },
+    /// The process stood still: the validator waits until it has heard the others.
+    StoodStill,
+    /// The own key was punished by a final block: it never counts again.
+    Excluded,
+    /// Enough of the other validators were heard to sign.
+    RollComplete {
+        /// The height at hand.
+        height: Height,
+    },
     /// A validator signed two values for one step.
     Offence(Box<Evidence>),
     /// No block for a while, and too little power is present.

@@ -17,9 +17,9 @@ use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, VoteType};
 
 use super::engine::{self, MAX_ROUNDS_AHEAD};
-use super::guard::{GuardError, OwnMessage};
+use super::guard::OwnMessage;
 use super::vote_store::MAX_ROUNDS_KEPT;
-use super::{Action, Consensus, ConsensusEvent, ConsensusFault, SpectatorReason};
+use super::{Action, Consensus, ConsensusFault};
 
 /// Messages of the next height kept per validator: proposal and votes of two rounds. Before the
 /// last block of an epoch is decided, validators are those of this epoch and those that a valid
@@ -52,6 +52,17 @@ impl Early {
     fn is_full(&self, height: Height, key: &PublicKey, message: &ConsensusMessage) -> bool {
         let kept = self.messages.get(key).filter(|_| self.height == height);
         kept.is_some_and(|kept| kept.len() >= EARLY_QUOTA || kept.contains(message))
+    }
+
+    /// Returns the latest message of a key.
+    pub(super) fn latest_of(&self, key: &PublicKey) -> Option<OwnMessage> {
+        let kept = self.messages.get(key)?.iter();
+        let messages = kept.filter_map(|message| match message {
+            ConsensusMessage::Vote(vote) => Some(OwnMessage::Vote(*vote)),
+            ConsensusMessage::Proposal(proposal) => Some(OwnMessage::Proposal(*proposal)),
+            _ => None,
+        });
+        messages.max_by_key(OwnMessage::place)
     }
 
     /// Takes what was kept for `height`, and forgets the rest.
@@ -124,7 +135,7 @@ impl Consensus {
             }),
         };
         if known {
-            return;
+            return self.look_at_own(now, OwnMessage::Vote(signed), out);
         }
         if !self.memo.vote(&signed) {
             return penalize(from, ConsensusFault::Signature, out);
@@ -176,7 +187,7 @@ impl Consensus {
             }),
         };
         if known {
-            return;
+            return self.look_at_own(now, OwnMessage::Proposal(signed), out);
         }
         if proposal.pol_round.is_some_and(|pol| pol >= proposal.round) {
             return penalize(from, ConsensusFault::ProofRound, out);
@@ -278,32 +289,6 @@ impl Consensus {
                 _ => {}
             }
         }
-    }
-
-    /// Watches for messages of the own key that this node does not remember.
-    pub(super) fn note_foreign(
-        &mut self,
-        now: Instant,
-        message: OwnMessage,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(guard) = self.guard.as_mut().filter(|one| one.key() == message.key()) else {
-            return;
-        };
-        let (height, round, _) = message.place();
-        match guard.check(&message) {
-            Ok(Some(_)) | Err(GuardError::Behind { .. }) => return,
-            _ => {}
-        }
-        // Remembered, so that at least this value is not contradicted. It is no harm if that fails:
-        // then the contradiction is there already, and not of our making.
-        let noted = guard.note(message).is_ok().then_some(message);
-        out.push(Action::Event(ConsensusEvent::ForeignSignature {
-            height,
-            round,
-        }));
-        self.begin_watch(now, noted, out);
-        self.give_up(now, SpectatorReason::Watching, out);
     }
 
     fn is_known_early(&self, message: &ConsensusMessage) -> bool {

@@ -11,6 +11,7 @@
 use starling_gossip::message::ConsensusMessage;
 use starling_gossip::{Instant, PeerId};
 use starling_ledger::evidence::Evidence;
+use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::Height;
 
 use super::admission::penalize;
@@ -26,6 +27,17 @@ impl Consensus {
         self.evidence.for_block(height)
     }
 
+    /// A final block punishes these keys.
+    pub(super) fn punished(&mut self, keys: Vec<PublicKey>, out: &mut Vec<Action>) {
+        let own = self.signer.as_ref().map(|signer| signer.public_key());
+        for key in keys {
+            if own == Some(key) {
+                out.push(Action::Event(ConsensusEvent::Excluded));
+            }
+            self.evidence.punished(key);
+        }
+    }
+
     /// Takes evidence of a neighbour.
     ///
     /// Of a height or validator that this node knows nothing of it is dropped without blame, and so
@@ -37,6 +49,13 @@ impl Consensus {
         evidence: Evidence,
         out: &mut Vec<Action>,
     ) {
+        let messages = match evidence {
+            Evidence::Votes(one, other) => [one, other].map(OwnMessage::Vote),
+            Evidence::Proposals(one, other) => [one, other].map(OwnMessage::Proposal),
+        };
+        for message in messages {
+            self.look_at_own(now, message, out);
+        }
         let height = self.current.as_ref().map_or(0, |state| state.height());
         let known_signer = self.epochs.signs(evidence.height(), &evidence.key());
         if evidence.height() > height || !known_signer || !self.evidence.wants(&evidence) {
@@ -45,10 +64,6 @@ impl Consensus {
         if self.memo.evidence(&evidence).is_err() {
             return penalize(from, ConsensusFault::Evidence, out);
         }
-        let messages = match evidence {
-            Evidence::Votes(one, other) => [one, other].map(OwnMessage::Vote),
-            Evidence::Proposals(one, other) => [one, other].map(OwnMessage::Proposal),
-        };
         for message in messages {
             self.note_foreign(now, message, out);
         }

@@ -8,18 +8,20 @@
 //!
 //! These are pure functions over bytes; the shell appends what [`encode_record`] returns, syncs,
 //! and rewrites the file with [`GuardState::encode`] (to a new file, synced and renamed) once it is
-//! above
-//! [`REWRITE_BYTES`]. A new node begins with the encoding of [`GuardState::new`]: a missing file is
-//! thus a loss, not a beginning.
+//! above [`REWRITE_BYTES`]. A new node begins with the encoding of [`GuardState::new`]: a missing
+//! file is thus a loss, not a beginning. The file begins with its [`Home`], so that a copy of it is
+//! known for one, and so is the guard of another network.
 
 use std::collections::BTreeMap;
 
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
+pub use starling_gossip::message::{OwnMessage, Place, SignedStep};
 use starling_ledger::codec;
+use starling_ledger::hash::Hash;
 use starling_ledger::keys::PublicKey;
-use starling_ledger::vote::{Height, Round, SignedProposal, SignedVote, VoteType};
+use starling_ledger::vote::{Height, Round};
 
 use super::frame::{self, FrameError};
 
@@ -33,25 +35,23 @@ const MAX_RECORD_BYTES: usize = 1 << 18;
 /// Most messages of one record. Our choice: five times the whole state, and fewer than its bytes
 /// allow.
 const MAX_RECORD_MESSAGES: usize = 1_024;
+/// Begins the frame of a [`Home`]; no record does, for it would have to be of a key made up so.
+const HOME_MARK: [u8; 8] = *b"SW home1";
+const HOME_BYTES: usize = 64;
 
-/// A message of the own key.
+/// The identity of a file in its folder, given by the shell. A copy of the file has another one; a
+/// file that was moved, with its folder or without, keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct FolderId(pub [u8; 24]);
+
+/// Where a guard file was written, and for which network. The first frame of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum OwnMessage {
-    /// A vote.
-    Vote(SignedVote),
-    /// A proposal.
-    Proposal(SignedProposal),
-}
-
-/// The step a message is for; two different messages of one step contradict each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SignedStep {
-    /// The proposal of a round.
-    Proposal,
-    /// The prevote of a round.
-    Prevote,
-    /// The precommit of a round.
-    Precommit,
+pub struct Home {
+    mark: [u8; 8],
+    /// The network.
+    pub genesis: Hash,
+    /// The file.
+    pub folder: FolderId,
 }
 
 /// What is written at once.
@@ -125,41 +125,6 @@ pub enum GuardFileError {
     Content(#[from] GuardError),
 }
 
-impl OwnMessage {
-    /// Returns height, round and step.
-    pub const fn place(&self) -> (Height, Round, SignedStep) {
-        match self {
-            Self::Vote(SignedVote { vote, .. }) => {
-                let step = match vote.vote_type {
-                    VoteType::Prevote => SignedStep::Prevote,
-                    VoteType::Precommit => SignedStep::Precommit,
-                };
-                (vote.height, vote.round, step)
-            }
-            Self::Proposal(SignedProposal { proposal, .. }) => {
-                (proposal.height, proposal.round, SignedStep::Proposal)
-            }
-        }
-    }
-
-    /// Returns the key that signed.
-    pub const fn key(&self) -> PublicKey {
-        match self {
-            Self::Vote(signed) => signed.vote.validator,
-            Self::Proposal(signed) => signed.proposal.proposer,
-        }
-    }
-
-    /// Says whether both mean the same, whatever their signatures are.
-    fn says_the_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Vote(one), Self::Vote(two)) => one.vote == two.vote,
-            (Self::Proposal(one), Self::Proposal(two)) => one.proposal == two.proposal,
-            _ => false,
-        }
-    }
-}
-
 impl GuardState {
     /// Returns the guard of a key that has signed nothing.
     pub const fn new(key: PublicKey) -> Self {
@@ -196,6 +161,12 @@ impl GuardState {
     /// Takes note that a watch began or is over.
     pub const fn set_watching(&mut self, watching: bool) {
         self.watching = watching;
+    }
+
+    /// Returns where the latest message belongs that it knows of.
+    pub fn latest(&self) -> Option<Place> {
+        let ((round, step), _) = self.messages.last_key_value()?;
+        Some((self.height, *round, *step))
     }
 
     /// Returns the messages signed at `height`, in the order of rounds and steps.
@@ -291,6 +262,39 @@ impl<C> Decode<C> for GuardRecord {
     }
 }
 
+impl Home {
+    /// Names the place of a guard file.
+    pub const fn new(genesis: Hash, folder: FolderId) -> Self {
+        Self {
+            mark: HOME_MARK,
+            genesis,
+            folder,
+        }
+    }
+
+    /// Returns a file that begins here with `state`, and holds nothing else.
+    pub fn file(&self, state: &GuardState) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, &codec::encode(self));
+        bytes.extend(state.encode());
+        bytes
+    }
+
+    /// Reads where a guard file was written; `None` if it does not say.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let frames = frame::read(bytes).ok()?;
+        let (_, payload) = frames.payloads.first()?;
+        Self::read(payload)
+    }
+
+    fn read(payload: &[u8]) -> Option<Self> {
+        if !payload.starts_with(&HOME_MARK) {
+            return None;
+        }
+        codec::decode::<Self, HOME_BYTES>(payload).ok()
+    }
+}
+
 /// Returns the bytes that a record appends to the file.
 pub fn encode_record(record: &GuardRecord) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -308,6 +312,9 @@ pub fn decode(bytes: &[u8]) -> Result<(GuardState, usize), GuardFileError> {
     let frames = frame::read(bytes)?;
     let mut state: Option<GuardState> = None;
     for (offset, payload) in frames.payloads {
+        if Home::read(payload).is_some() {
+            continue;
+        }
         let record = codec::decode::<GuardRecord, MAX_RECORD_BYTES>(payload);
         let record = record.map_err(|error| FrameError::Content {
             offset,
@@ -336,7 +343,7 @@ mod tests {
     use starling_ledger::block::BlockHash;
     use starling_ledger::hash::Hash;
     use starling_ledger::keys::{SecretKey, Signer as _};
-    use starling_ledger::vote::Vote;
+    use starling_ledger::vote::{Vote, VoteType};
 
     fn prevote(height: Height, round: Round, block: Option<u8>) -> OwnMessage {
         let key = SecretKey::local("guarded");
@@ -429,6 +436,17 @@ mod tests {
             assert_eq!((read.is_watching(), &read), (watching, &guard));
         }
         assert!(decode(&guard.encode()).unwrap().0.is_watching());
+    }
+
+    #[test]
+    fn knows_where_it_was_written() {
+        let home = Home::new(Hash([3; 32]), FolderId([7; 24]));
+        let mut file = home.file(&guard());
+        assert_eq!(Home::of(&file), Some(home));
+        file.extend(encode_record(&guard().record(Vec::new())));
+        assert_eq!(decode(&file), Ok((guard(), file.len())));
+        assert_eq!(Home::of(&guard().encode()), None);
+        assert_eq!(Home::of(&[]), None);
     }
 
     #[test]

@@ -71,11 +71,16 @@ impl Consensus {
         }
     }
 
-    /// Returns what is here of the current round; nothing before the height has begun.
+    /// Says whether the height has begun, or is held back: then neighbours are told what is here.
+    pub(super) fn tells(&self) -> bool {
+        let state = self.current.as_ref();
+        state.is_some_and(|state| state.engine.is_some()) || self.is_held()
+    }
+
+    /// Returns what is here of the current round.
     fn have(&self) -> Option<Have> {
-        let state = self.current.as_ref()?;
-        let engine = state.engine.as_ref()?;
-        let round = engine.round();
+        let state = self.current.as_ref().filter(|_| self.tells())?;
+        let round = state.round();
         let proposals = state.store.proposals(round);
         let has_block = proposals
             .iter()
@@ -84,7 +89,7 @@ impl Consensus {
             height: state.height(),
             round,
             proposal: !proposals.is_empty(),
-            valid_round: engine.valid().map(|(round, _)| round),
+            valid_round: state.valid().map(|(round, _)| round),
             has_block,
             prevotes: state.store.voters((round, VoteType::Prevote)),
             precommits: state.store.voters((round, VoteType::Precommit)),

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use starling_gossip::message::{OwnMessage, RollMessage};
 use starling_ledger::evidence::{Evidence, EvidenceError};
 use starling_ledger::hash::{Context, Hash};
 use starling_ledger::keys::{PublicKey, Signature, SignatureScheme};
@@ -59,6 +60,27 @@ impl SignatureMemo {
     pub fn proposal(&mut self, signed: &SignedProposal) -> bool {
         let message = signed.proposal.sign_hash(&self.genesis);
         self.check(message, &signed.proposal.proposer, &signed.signature)
+    }
+
+    /// Says whether the signature of a vote or proposal is right.
+    pub fn own(&mut self, message: &OwnMessage) -> bool {
+        match message {
+            OwnMessage::Vote(vote) => self.vote(vote),
+            OwnMessage::Proposal(proposal) => self.proposal(proposal),
+        }
+    }
+
+    /// Says whether the signature of a call or an answer is right.
+    pub fn roll(&mut self, message: &RollMessage) -> bool {
+        let (hash, key, signature) = match message {
+            RollMessage::Call(call, signature) => {
+                (call.sign_hash(&self.genesis), call.validator, signature)
+            }
+            RollMessage::Answer(answer, signature) => {
+                (answer.sign_hash(&self.genesis), answer.validator, signature)
+            }
+        };
+        self.check(hash, &key, signature)
     }
 
     /// Says whether both messages of a piece of evidence are signed and contradict each other. It

@@ -9,6 +9,7 @@ use starling_ledger::keys::PublicKey;
 use starling_ledger::validators::VotingPower;
 use starling_ledger::vote::{Height, Round, VoteType};
 
+use super::duty::Duty;
 use super::engine::Step;
 use super::height::HeightState;
 use super::timers::Timing;
@@ -43,8 +44,15 @@ pub struct ConsensusStatus {
     pub total_power: VotingPower,
     /// Since when there was no block although there should have been, for lack of power.
     pub halted_since: Option<Instant>,
-    /// The node is a validator and signs at this height.
-    pub signing: bool,
+    /// What the node does as a validator.
+    pub duty: Duty,
+}
+
+impl ConsensusStatus {
+    /// Says whether the node is a validator and signs at this height.
+    pub fn signing(&self) -> bool {
+        self.duty == Duty::Signs
+    }
 }
 
 /// When each validator was last heard, and when the last block came.

@@ -91,6 +91,21 @@ impl Consensus {
         }
     }
 
+    /// Says whether the running engine is held: the process stood still, and waits for the roll.
+    pub(super) fn is_stopped(&self) -> bool {
+        let runs =
+            |state: &super::height::HeightState| state.engine.is_some() && state.decision.is_none();
+        self.is_held() && self.current.as_ref().is_some_and(runs)
+    }
+
+    /// The roll is complete: an engine that was held is told what came meanwhile.
+    pub(super) fn release(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let state = self.current.as_ref();
+        if state.is_some_and(|state| state.engine.is_some()) {
+            self.feed_stored(now, out);
+        }
+    }
+
     fn relaunch(&mut self, now: Instant, out: &mut Vec<Action>) {
         if let Some(state) = self.current.as_mut()
             && state.engine.is_some()
@@ -143,6 +158,9 @@ impl Consensus {
 
     /// Tells the engine of every block it may now know.
     pub(super) fn feed_blocks(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.is_stopped() {
+            return;
+        }
         let Some(state) = self.current.as_mut().filter(|state| state.engine.is_some()) else {
             return;
         };
@@ -164,6 +182,9 @@ impl Consensus {
 
     /// Feeds one input, if the height has begun and is not decided.
     pub(super) fn feed(&mut self, now: Instant, input: engine::Input, out: &mut Vec<Action>) {
+        if self.is_stopped() {
+            return;
+        }
         let Some(state) = self
             .current
             .as_mut()

@@ -3,6 +3,7 @@
 pub(super) mod keyed;
 mod network;
 mod recovery;
+mod roll;
 mod rules;
 mod sets;
 mod shell;
@@ -37,7 +38,10 @@ fn stays_live_while_messages_are_lost() {
             };
             let mut network = Network::new(4, seed, faults);
             network.run_to(15, limit);
-            assert_eq!(network.decided(), 15, "seed {seed}, {loss_percent} % lost");
+            assert!(
+                network.decided() >= 15,
+                "seed {seed}, {loss_percent} % lost"
+            );
         }
     }
 }
@@ -52,7 +56,7 @@ fn an_equivocator_is_convicted_and_changes_nothing() {
         };
         let mut network = Network::new(4, seed, faults);
         network.run_to(10, 300 * SECOND);
-        assert_eq!(network.decided(), 10, "seed {seed}");
+        assert!(network.decided() >= 10, "seed {seed}");
         assert_eq!(network.halts, []);
         assert!(!network.evidence.is_empty());
         for evidence in &network.evidence {
@@ -83,8 +87,8 @@ fn an_idle_network_makes_block_one_at_once_and_then_one_per_idle_time() {
         ..Faults::default()
     };
     let mut network = Network::new(4, 6, faults);
-    network.run_for(Duration::from_millis(300));
-    assert_eq!(network.decided(), 1);
+    network.run_for(Duration::from_millis(1_300));
+    assert_eq!(network.decided(), 1, "the roll is called first");
     network.run_for(10 * SECOND);
     let blocks = network.decided();
     assert!(
@@ -100,7 +104,7 @@ fn work_ends_idling_but_not_the_least_time_between_blocks() {
         ..Faults::default()
     };
     let mut network = Network::new(4, 6, faults);
-    network.run_for(Duration::from_millis(300));
+    network.run_for(Duration::from_millis(1_300));
     for index in 0..4 {
         network.input(index, super::Input::WorkToDo(true));
     }

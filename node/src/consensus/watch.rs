@@ -1,12 +1,13 @@
 //! Watching before signing (`double_sign_wait`): a validator that may have forgotten what it
 //! signed.
 //!
-//! When the guard is missing, damaged or of another key at a height above 1, or when somebody
-//! else's signature of the own key turns up, the node follows [`WATCH_HEIGHTS`] heights without
-//! signing, or until
-//! [`WATCH_QUIET`] has passed without such a signature, whichever ends first. The quiet time lets a
-//! network resume in which everybody lost the guard. An ordinary restart, and block 1 of a new
-//! network, do not wait. Two copies started in the same instant are beyond this.
+//! When there is a [`Doubt`], the node follows [`WATCH_HEIGHTS`] heights without signing, which
+//! last [`WATCH_LEAST`] at the least, or until [`WATCH_QUIET`] has passed without an unknown
+//! signature or another process of its key, whichever ends first. Both count only while the
+//! [roll](super::roll) is complete: while validators that together with this one have more than two
+//! thirds of the power are heard, fresh, from no higher than here. So neither a world that ended
+//! long ago, nor a neighbour that plays a recording, ends a watch. The quiet time lets a network
+//! resume in which everybody lost the guard.
 //!
 //! That a watch has begun is written to the guard, and that it is over as well: who restarts in
 //! between watches anew. A node that stops before the first of these writes is durable has signed
@@ -16,21 +17,48 @@ use std::time::Duration;
 
 use starling_gossip::Instant;
 
+use super::doubt::Doubt;
+
+/// Least time to follow heights: two calls of the roll, which another process with the key answers.
+pub const WATCH_LEAST: Duration = Duration::from_secs(6);
 /// Heights to follow.
 pub const WATCH_HEIGHTS: u32 = 10;
 /// Time to hear nothing of the own key: longer than any rebroadcast, round or reconnect takes.
 pub const WATCH_QUIET: Duration = Duration::from_secs(30);
 
 /// Whether the node watches, and since when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Watch {
-    active: Option<(Instant, u32)>,
+    active: Option<Active>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Active {
+    doubt: Doubt,
+    heights_left: u32,
+    /// Since when all was quiet and the roll complete.
+    quiet: Option<Instant>,
+}
+
+/// A watch, for `status` and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watching {
+    /// Why.
+    pub doubt: Doubt,
+    /// How many heights are still to be followed.
+    pub heights_left: u32,
+    /// When the quiet time ends, while enough validators are heard.
+    pub quiet_end: Option<Instant>,
 }
 
 impl Watch {
     /// Begins, or begins again.
-    pub(super) fn begin(&mut self, now: Instant) {
-        self.active = Some((now, WATCH_HEIGHTS));
+    pub(super) fn begin(&mut self, doubt: Doubt) {
+        self.active = Some(Active {
+            doubt,
+            heights_left: WATCH_HEIGHTS,
+            quiet: None,
+        });
     }
 
     /// Says whether the node watches.
@@ -38,19 +66,36 @@ impl Watch {
         self.active.is_some()
     }
 
-    /// Takes note of a commit; says whether that ended it.
-    pub(super) fn height_passed(&mut self) -> bool {
-        match &mut self.active {
-            None => false,
-            Some((_, left)) => {
-                *left = left.saturating_sub(1);
-                let over = *left == 0;
-                if over {
-                    self.active = None;
-                }
-                over
-            }
+    /// Describes the watch.
+    pub(super) fn describe(&self) -> Option<Watching> {
+        self.active.as_ref().map(|active| Watching {
+            doubt: active.doubt.clone(),
+            heights_left: active.heights_left,
+            quiet_end: self.quiet_end(),
+        })
+    }
+
+    /// Takes note whether the roll is complete: the quiet time begins anew with every gap.
+    pub(super) fn roll(&mut self, now: Instant, complete: bool) {
+        if let Some(active) = &mut self.active {
+            active.quiet = complete.then_some(active.quiet.unwrap_or(now));
         }
+    }
+
+    /// Takes note of a commit while the roll is complete; says whether that ended it.
+    pub(super) fn height_passed(&mut self, now: Instant) -> bool {
+        let Some(active) = &mut self.active else {
+            return false;
+        };
+        let Some(quiet) = active.quiet else {
+            return false;
+        };
+        active.heights_left = active.heights_left.saturating_sub(1);
+        let over = active.heights_left == 0 && now >= quiet + WATCH_LEAST;
+        if over {
+            self.active = None;
+        }
+        over
     }
 
     /// Says whether the quiet time has just ended it.
@@ -64,7 +109,8 @@ impl Watch {
 
     /// Returns when the quiet time ends.
     pub(super) fn quiet_end(&self) -> Option<Instant> {
-        self.active.map(|(since, _)| since + WATCH_QUIET)
+        let since = self.active.as_ref()?.quiet?;
+        Some(since + WATCH_QUIET)
     }
 }
 
@@ -72,15 +118,40 @@ impl Watch {
 mod tests {
     use super::*;
 
+    fn watch() -> Watch {
+        let mut watch = Watch::default();
+        watch.begin(Doubt::GuardCopied);
+        watch
+    }
+
     #[test]
     fn ends_after_ten_heights_or_the_quiet_time() {
-        let mut watch = Watch::default();
-        watch.begin(Instant::START);
-        let passed = (0..WATCH_HEIGHTS).filter(|_| watch.height_passed()).count();
-        assert_eq!((passed, watch.is_active()), (1, false));
-        watch.begin(Instant::START);
-        assert!(!watch.quiet_passed(Instant(1)));
-        assert!(watch.quiet_passed(Instant::START + WATCH_QUIET));
-        assert!(!watch.is_active());
+        let mut heights = watch();
+        heights.roll(Instant::START, true);
+        let soon = Instant::START + WATCH_LEAST / 2;
+        assert!(
+            (0..WATCH_HEIGHTS).all(|_| !heights.height_passed(soon)),
+            "too soon"
+        );
+        assert!(heights.height_passed(Instant::START + WATCH_LEAST));
+        assert!(!heights.is_active());
+        let mut quiet = watch();
+        quiet.roll(Instant::START, true);
+        assert!(!quiet.quiet_passed(Instant(1)));
+        assert!(quiet.quiet_passed(Instant::START + WATCH_QUIET));
+        assert!(!quiet.is_active());
+    }
+
+    #[test]
+    fn nothing_counts_while_the_roll_is_not_complete() {
+        let mut watch = watch();
+        let end = Instant::START + WATCH_QUIET;
+        assert!((0..100).all(|_| !watch.height_passed(end)));
+        assert!(!watch.quiet_passed(end + WATCH_QUIET));
+        watch.roll(Instant::START, true);
+        watch.roll(end, false);
+        watch.roll(end, true);
+        assert!(!watch.quiet_passed(end));
+        assert!(watch.quiet_passed(end + WATCH_QUIET));
     }
 }

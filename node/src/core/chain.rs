@@ -64,7 +64,6 @@ struct Announcement {
 impl Core {
     /// Begins the height after the tip.
     pub(super) fn start_height(&mut self) {
-        self.asks_first = false;
         let height = self.tip.height + 1;
         self.blocks.advance(height);
         let validators = Arc::clone(&self.tip.validators);
@@ -174,6 +173,7 @@ impl Core {
         if !punished.is_empty() {
             self.tell_consensus(consensus::Input::Punished(punished));
         }
+        self.tell_certified(&block, &certificate);
         self.tip = self.tip.child(&block.executed, header);
         self.pipeline.decided = None;
         self.pipeline.certificate = Some(certificate.clone());
@@ -185,6 +185,21 @@ impl Core {
         self.recent.extend(header.height, touched);
         self.waiting_after_block(touched, &block.transaction_ids());
         self.out.push(Action::Commit { block, certificate });
+    }
+
+    /// Shows consensus who signed a block, and its parent with the precommits that came late.
+    fn tell_certified(&mut self, block: &ExecutedBlock, certificate: &CommitCertificate) {
+        let parent = block.block.parent_certificate.as_ref();
+        let parent = parent.map(|carried| (&self.tip.signed_by, carried));
+        let own = (&self.tip.validators, certificate);
+        let certified = parent.into_iter().chain([own]);
+        let certified = certified.map(|(validators, certificate)| consensus::Input::Certified {
+            validators: Arc::clone(validators),
+            certificate: certificate.clone(),
+        });
+        for input in certified.collect::<Vec<_>>() {
+            self.tell_consensus(input);
+        }
     }
 
     /// A block is on disk: it may be spoken of now.

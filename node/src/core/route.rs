@@ -33,6 +33,10 @@ impl Core {
                 };
                 self.tell_consensus(input);
             }
+            GossipAction::Roll { from, message } => {
+                let from = Some(from);
+                self.tell_consensus(consensus::Input::Roll { from, message });
+            }
             GossipAction::Have { from, have } => {
                 self.tell_consensus(consensus::Input::Have { from, have });
             }
@@ -90,6 +94,9 @@ impl Core {
                     message,
                     force: false,
                 });
+            }
+            Wanted::FloodRoll { message } => {
+                self.tell_gossip(GossipInput::FloodRoll(message));
             }
             Wanted::SendTo { peer, message } => {
                 self.tell_gossip(GossipInput::SendConsensus { peer, message });

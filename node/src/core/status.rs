@@ -8,7 +8,7 @@ use starling_ledger::validators::ValidatorSet;
 use starling_ledger::vote::Height;
 
 use super::{Core, Now};
-use crate::consensus::ConsensusStatus;
+use crate::consensus::{ConsensusStatus, Duty};
 
 /// A snapshot of the node at one moment.
 #[derive(Clone, Debug)]
@@ -44,6 +44,11 @@ pub struct Status {
 }
 
 impl Core {
+    /// Says what the node does as a validator.
+    pub fn duty(&self) -> Duty {
+        self.consensus.status(self.now.instant).duty
+    }
+
     /// Takes a snapshot.
     pub fn status(&self, now: Now) -> Status {
         let Self { settled: tip, .. } = self;

@@ -29,6 +29,7 @@ use starling_ledger::transaction::TransactionId;
 use super::answer::{failure, respond};
 use super::error::RpcError;
 use super::site::Site;
+use crate::api::DutyReply;
 use crate::core::{Answer, Request, Status};
 
 /// Most transactions on their way whose time is kept: 1 MiB.
@@ -54,6 +55,9 @@ pub(super) struct Metrics {
     uptime_seconds: Level,
     mempool_transactions: Level,
     mempool_bytes: Level,
+    validator_signing: Level,
+    validator_excluded: Level,
+    validator_watching: Family<Labels, Level>,
     peers: Family<Labels, Level>,
     gossip_bytes: Family<Labels, Counter>,
     gossip_frames: Family<Labels, Counter>,
@@ -84,6 +88,9 @@ impl Default for Metrics {
             uptime_seconds: Level::default(),
             mempool_transactions: Level::default(),
             mempool_bytes: Level::default(),
+            validator_signing: Level::default(),
+            validator_excluded: Level::default(),
+            validator_watching: Family::default(),
             peers: Family::default(),
             gossip_bytes: Family::default(),
             gossip_frames: Family::default(),
@@ -153,12 +160,27 @@ impl Metrics {
                 "Bytes of the transactions that wait",
                 &self.mempool_bytes,
             ),
+            (
+                "validator_signing",
+                "1 while this node signs as a validator",
+                &self.validator_signing,
+            ),
+            (
+                "validator_excluded",
+                "1 if this validator's key signed twice and never counts again",
+                &self.validator_excluded,
+            ),
         ];
         for (name, help, level) in levels {
             self.registry.register(name, help, level.clone());
         }
         self.registry
             .register("peers", "Neighbours, by who dialed", self.peers.clone());
+        self.registry.register(
+            "validator_watching",
+            "1 while this validator watches before it signs, by reason",
+            self.validator_watching.clone(),
+        );
     }
 
     fn register_counters(&mut self) {
@@ -291,6 +313,17 @@ impl Metrics {
         raise(&self.ranges_pruned, counters.ranges_pruned);
     }
 
+    fn take_duty(&self, duty: &DutyReply) {
+        let is = |state| u64::from(duty.state == state);
+        self.validator_signing.set(is("signs"));
+        self.validator_excluded.set(is("excluded"));
+        self.validator_watching.clear();
+        if let Some(reason) = duty.reason {
+            let labels = vec![("reason", reason.to_owned())];
+            self.validator_watching.get_or_create(&labels).set(1);
+        }
+    }
+
     fn take_peers(&self, peers: &[PeerStatus]) {
         for (name, direction) in [
             ("inbound", Direction::Inbound),
@@ -310,6 +343,8 @@ impl Metrics {
 pub(super) async fn scrape(State(site): State<Arc<Site>>) -> Response {
     if let Some(status) = site.handle.status() {
         site.metrics.take_status(&status);
+        let duty = DutyReply::new(&status, site.is_excluded());
+        site.metrics.take_duty(&duty);
     }
     // A core that is too busy to answer leaves the last numbers standing.
     if let Ok(Answer::Peers(peers)) = site.ask(Request::Peers).await {

@@ -2,22 +2,27 @@
 //!
 //! A write appends to the log and syncs, then appends to the guard and syncs; only then is it
 //! reported. Neither ever waits behind the store. Both are rewritten beside themselves and renamed
-//! when they have grown. The first error ends the thread: nothing is signed after it.
+//! when they have grown. The first error ends the thread: nothing is signed after it. What the
+//! files are worth is judged in [`recovery`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::SystemTime;
 
+use starling_ledger::chain::{ChainError, ChainReader};
+use starling_ledger::hash::Hash;
 use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::consensus::frame::FrameError;
-use crate::consensus::guard::{self, GuardFileError, GuardState};
-use crate::consensus::wal::{self, LogEntry};
-use crate::consensus::{PersistId, Recovered};
+use crate::consensus::guard::{self, FolderId, GuardFileError, GuardState, Home};
+use crate::consensus::recovery::{self, Files, GuardNext, OpenError, Opened, Owner, Recovered};
+use crate::consensus::{Doubt, PersistId, wal};
 use crate::core::LogWrite;
 
 /// Name of the consensus log in the folder of a node.
@@ -49,7 +54,7 @@ pub enum LogError {
         /// Where and how.
         source: FrameError,
     },
-    /// The sign guard is damaged, or of another key.
+    /// The sign guard is damaged.
     #[error("{}: {source}", path.display())]
     Guard {
         /// Which file.
@@ -57,14 +62,17 @@ pub enum LogError {
         /// How.
         source: GuardFileError,
     },
-    /// The sign guard belongs to another validator key.
-    #[error("the sign guard in this folder belongs to validator key {found}, not {expected}")]
-    OtherKey {
-        /// Whose it is.
-        found: PublicKey,
-        /// The key this node was given.
-        expected: PublicKey,
+    /// The files belong to something else.
+    #[error("{}: {source}", folder.display())]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// To what.
+        source: OpenError,
     },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
 }
 
 impl LogError {
@@ -131,59 +139,64 @@ pub(super) type Logged = Result<PersistId, LogError>;
 pub(super) struct LogFiles {
     log: Appender,
     guard: Appender,
-}
-
-/// What the files held at the start.
-pub(super) struct RecoveredFiles {
-    /// For consensus.
-    pub(super) consensus: Recovered,
-    /// Bodies of blocks above the tip.
-    pub(super) bodies: Vec<std::sync::Arc<[u8]>>,
+    genesis: Hash,
 }
 
 /// Hands writes to the thread.
 pub(super) struct LogSender(mpsc::SyncSender<LogWrite>);
 
 impl LogFiles {
-    /// Opens the files of `folder`, cuts off what a crash tore, and returns what lies above
-    /// `height`.
-    ///
-    /// A folder without any block gets a fresh guard for `key`; in any other, a missing guard is a
-    /// loss.
+    /// Opens the files of `folder`, cuts off what a crash tore, writes a guard that is no memory of
+    /// this folder anew, and returns what lies above the tip of `chain`.
     ///
     /// # Errors
-    /// [`LogError`] if a file cannot be read, is damaged, or belongs to another key.
+    /// [`LogError`] if a file cannot be read, is damaged, or belongs to something else.
     pub(super) fn open(
         folder: &Path,
-        height: Height,
-        key: Option<PublicKey>,
-    ) -> Result<(Self, RecoveredFiles), LogError> {
+        owner: Owner,
+        chain: &ChainReader,
+    ) -> Result<(Self, Opened), LogError> {
         let mut log = Appender::open(folder.join(LOG_NAME))?;
-        let bytes = log.read()?;
-        let read = wal::decode(&bytes).map_err(|source| LogError::Log {
-            path: log.path.clone(),
-            source,
-        })?;
-        log.cut(read.good_bytes)?;
         let mut guard = Appender::open(folder.join(GUARD_NAME))?;
-        let state = key.map(|key| open_guard(&mut guard, key, height == 0 && bytes.is_empty()));
-        let state = state.transpose()?.flatten();
-        let (mut records, mut bodies) = (Vec::new(), Vec::new());
-        for record in read
-            .records
-            .into_iter()
-            .filter(|record| record.height > height)
-        {
-            match record.entry {
-                LogEntry::Body { raw, .. } => bodies.push(raw.into()),
-                _ => records.push(record),
+        let (log_bytes, guard_bytes) = (log.read()?, guard.read()?);
+        let files = Files {
+            log: &log_bytes,
+            guard: &guard_bytes,
+            folder: guard.identity()?,
+        };
+        let opened = recovery::open(files, owner).map_err(|source| match source {
+            OpenError::Log(source) => LogError::Log {
+                path: log.path.clone(),
+                source,
+            },
+            source => LogError::Foreign {
+                folder: folder.to_owned(),
+                source,
+            },
+        });
+        let mut opened = opened?;
+        log.cut(opened.log_bytes)?;
+        match &opened.guard {
+            GuardNext::Leave => {}
+            GuardNext::Cut(bytes) => guard.cut(*bytes)?,
+            GuardNext::Replace(state) => {
+                keep_aside(&guard, &opened.recovered)?;
+                guard.replace(|id| Home::new(owner.genesis, id).file(state))?;
             }
         }
-        let consensus = Recovered {
-            log: records,
-            guard: state,
-        };
-        Ok((Self { log, guard }, RecoveredFiles { consensus, bodies }))
+        if let Some((key, known)) = owner.key.zip(opened.recovered.guard.as_ref()) {
+            let span = (known.height(), owner.height);
+            opened.recovered.stored = recovery::stored_signature(chain, &key, span)?;
+        }
+        let genesis = owner.genesis;
+        Ok((
+            Self {
+                log,
+                guard,
+                genesis,
+            },
+            opened,
+        ))
     }
 
     /// Starts the thread; every write is reported to `results`.
@@ -211,14 +224,16 @@ impl LogFiles {
                 path: self.log.path.clone(),
                 source,
             })?;
-            self.log.replace(&kept)?;
+            self.log.replace(|_| kept)?;
         }
         self.log.append(&wal::encode(&write.records))?;
         if let Some(record) = &write.guard {
             self.guard.append(&guard::encode_record(record))?;
             if self.guard.size_bytes > guard::REWRITE_BYTES as u64 {
                 let state = read_guard(&mut self.guard)?;
-                self.guard.replace(&state.encode())?;
+                let genesis = self.genesis;
+                self.guard
+                    .replace(|id| Home::new(genesis, id).file(&state))?;
             }
         }
         Ok(())
@@ -232,25 +247,14 @@ impl LogSender {
     }
 }
 
-fn open_guard(
-    file: &mut Appender,
-    key: PublicKey,
-    new_node: bool,
-) -> Result<Option<GuardState>, LogError> {
-    if file.size_bytes == 0 {
-        if !new_node {
-            return Ok(None);
-        }
-        file.replace(&GuardState::new(key).encode())?;
+/// A guard that cannot be read is kept for whoever wants to know what became of it.
+fn keep_aside(guard: &Appender, recovered: &Recovered) -> Result<(), LogError> {
+    let damaged = matches!(recovered.doubt, Some(Doubt::GuardDamaged { .. }));
+    if damaged {
+        std::fs::copy(&guard.path, guard.path.with_extension("damaged"))
+            .map_err(|source| guard.failed(source))?;
     }
-    let state = read_guard(file)?;
-    if state.key() != key {
-        return Err(LogError::OtherKey {
-            found: state.key(),
-            expected: key,
-        });
-    }
-    Ok(Some(state))
+    Ok(())
 }
 
 fn read_guard(file: &mut Appender) -> Result<GuardState, LogError> {
@@ -324,11 +328,18 @@ impl Appender {
         Ok(())
     }
 
-    /// Puts a new file with `bytes` in the place of this one; a crash leaves one of the two.
-    fn replace(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+    /// Returns which file this is: its number in the file system, and its birth. A copy has others,
+    /// and a file that is moved keeps them. Where births are not known, the number has to do.
+    fn identity(&self) -> Result<FolderId, LogError> {
+        identity(&self.file).map_err(|source| self.failed(source))
+    }
+
+    /// Puts a new file, made for what it will be, in the place of this one; a crash leaves one of
+    /// the two.
+    fn replace(&mut self, content: impl FnOnce(FolderId) -> Vec<u8>) -> Result<(), LogError> {
         let beside = self.path.with_extension("new");
         let written = File::create(&beside).and_then(|mut file| {
-            file.write_all(bytes)?;
+            file.write_all(&content(identity(&file)?))?;
             file.sync_all()?;
             std::fs::rename(&beside, &self.path)?;
             sync_folder(&self.path)
@@ -346,8 +357,23 @@ impl Appender {
     }
 }
 
+fn identity(file: &File) -> io::Result<FolderId> {
+    let metadata = file.metadata()?;
+    let born = metadata.created().ok();
+    let born = born.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let born = born.unwrap_or_default();
+    let mut id = [0; 24];
+    id[..8].copy_from_slice(&metadata.ino().to_le_bytes());
+    id[8..16].copy_from_slice(&born.as_secs().to_le_bytes());
+    id[16..20].copy_from_slice(&born.subsec_nanos().to_le_bytes());
+    Ok(FolderId(id))
+}
+
 /// Makes a new or renamed file's name durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent()
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
+
+#[cfg(test)]
+mod tests;

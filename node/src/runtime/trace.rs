@@ -1,5 +1,7 @@
-//! Events as lines of the log: one line per block at info, the rest below.
+//! Events as lines of the log: one line per block at info; above it what a validator's operator has
+//! to know, the rest below.
 
+use crate::consensus::{ConsensusEvent, SpectatorReason};
 use crate::core::Event;
 
 /// Writes an event to the log.
@@ -19,7 +21,7 @@ pub(super) fn trace(event: &Event) {
         }
         Event::Note(text) => tracing::info!("{text}"),
         Event::Warning(text) => tracing::warn!("{text}"),
-        Event::Consensus(step) => tracing::debug!(?step, "consensus"),
+        Event::Consensus(step) => consensus(step),
         Event::Accepted(id) => tracing::debug!(%id, "transaction accepted"),
         Event::Left(left) => tracing::debug!(id = %left.id, why = %left.why, "transaction left"),
         Event::Proposed {
@@ -39,5 +41,39 @@ pub(super) fn trace(event: &Event) {
         } => {
             tracing::debug!(%id, sent_to, neighbours, "transaction sent on");
         }
+    }
+}
+
+fn consensus(step: &ConsensusEvent) {
+    match step {
+        ConsensusEvent::Watching { doubt } => tracing::warn!(
+            reason = doubt.word(),
+            "watching, and signing nothing: {doubt}; --sign-at-once is for who knows that no other \
+             copy of this validator runs or has run since"
+        ),
+        ConsensusEvent::SigningAgain => tracing::info!("the watch is over: signing from now on"),
+        ConsensusEvent::SecondProcess { instance } => tracing::warn!(
+            instance,
+            "another process runs with this validator's key: stop one of them"
+        ),
+        ConsensusEvent::StoodStill => tracing::warn!(
+            "this process stood still: it signs nothing before the other validators have answered"
+        ),
+        ConsensusEvent::RollComplete { height } => {
+            tracing::info!(height, "enough of the other validators have answered");
+        }
+        ConsensusEvent::Excluded => tracing::error!(
+            "this validator's key signed two values for one step: it is punished, and never votes \
+             again"
+        ),
+        ConsensusEvent::Offence(evidence) => tracing::warn!(
+            height = evidence.height(),
+            key = %evidence.key(),
+            "a validator signed two values for one step"
+        ),
+        ConsensusEvent::Spectating { height, reason } if *reason != SpectatorReason::Watching => {
+            tracing::warn!(height, ?reason, "signing nothing at this height");
+        }
+        step => tracing::debug!(?step, "consensus"),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use starling_tests::simulator::adversary::Role;
-use starling_tests::simulator::{self, Config, Report, Signatures, Staking};
+use starling_tests::simulator::{self, Config, Report, Signatures, Staking, Way};
 
 /// Whole networks of the product's own core in virtual time.
 #[derive(Parser)]
@@ -69,6 +69,13 @@ struct Arguments {
     /// What the first validators are: equivocator, mutator, withholder; once for each.
     #[arg(long)]
     adversary: Vec<Role>,
+    /// How one validator comes back with less than it knew: beside-replacement, old-copy,
+    /// stale-world, lost-guard, foreign-ledger. Without --nodes the network is drawn for it.
+    #[arg(long)]
+    way: Option<Way>,
+    /// Begins when the genesis is written.
+    #[arg(long)]
+    young: bool,
     /// Lets frames of one lane overtake each other.
     #[arg(long)]
     reorder: bool,
@@ -136,9 +143,10 @@ impl Arguments {
     }
 
     fn config(&self, seed: u64) -> Config {
-        let drawn = match self.nodes {
-            Some(nodes) => Config::calm(seed, nodes, self.heights),
-            None => Config::drawn(seed, self.heights),
+        let drawn = match (self.nodes, self.way) {
+            (Some(nodes), _) => Config::calm(seed, nodes, self.heights),
+            (None, Some(way)) => Config::way(seed, way),
+            (None, None) => Config::drawn(seed, self.heights),
         };
         let signatures = if self.ed25519 {
             Signatures::Ed25519
@@ -165,6 +173,8 @@ impl Arguments {
                 true => drawn.adversaries.clone(),
                 false => self.adversary.clone(),
             },
+            way: self.way,
+            young: self.young || drawn.young,
             signatures,
             verbose: self.verbose,
             ..drawn

@@ -4,6 +4,7 @@ use super::adversary::Role;
 use super::chance::Chance;
 use super::keys::Signatures;
 use super::stakers::Staking;
+use super::ways::Way;
 
 /// One run. Equal configurations give equal runs, event for event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub struct Config {
     /// What the first validators are, where they break the rules; below a third, or safety is not
     /// promised.
     pub adversaries: Vec<Role>,
+    /// How one validator comes back with less than it knew.
+    pub way: Option<Way>,
+    /// The genesis was written when the run begins, and not an hour before.
+    pub young: bool,
     /// A bug that the oracles have to find.
     pub planted: Option<Planted>,
     /// Whether each event and action is printed to standard error.
@@ -90,6 +95,8 @@ impl Config {
                 Signatures::Hash
             },
             adversaries: Vec::new(),
+            way: None,
+            young: false,
             planted: None,
             verbose: false,
         }
@@ -151,6 +158,27 @@ impl Config {
         .with_drawn_staking()
     }
 
+    /// Draws a network in which `way` happens to a validator: 4 or 7 of them, two that follow, and
+    /// up to 10 % loss.
+    #[must_use]
+    pub fn way(seed: u64, way: Way) -> Self {
+        let mut chance = Chance::new(seed, "way");
+        let nodes = if chance.percent(70) { 4 } else { 7 };
+        let loss = if chance.percent(50) {
+            chance.between(1, 10)
+        } else {
+            0
+        };
+        Self {
+            observers: 2,
+            loss_percent: u8::try_from(loss).unwrap_or_default(),
+            delay_ms: (1, [5, 20, 100][chance.position(3)]),
+            young: chance.percent(50),
+            way: Some(way),
+            ..Self::calm(seed, nodes, 10)
+        }
+    }
+
     fn with_drawn_staking(self) -> Self {
         let mut chance = Chance::new(self.seed, "staking");
         if !chance.percent(33) {
@@ -195,6 +223,12 @@ impl Config {
         }
         for role in &self.adversaries {
             words.push_str(&format!(" --adversary {role}"));
+        }
+        if let Some(way) = self.way {
+            words.push_str(&format!(" --way {way}"));
+        }
+        if self.young {
+            words.push_str(" --young");
         }
         if self.reorder {
             words.push_str(" --reorder");

@@ -5,13 +5,12 @@
 //! not synced is lost in a crash, but for a torn beginning of the write under way.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use starling_ledger::keys::PublicKey;
+use starling_ledger::hash::Hash;
 use starling_ledger::vote::Height;
-use starling_node::consensus::guard::{self, GuardState};
-use starling_node::consensus::wal::{self, LogEntry};
-use starling_node::consensus::{PersistId, Recovered};
+use starling_node::consensus::guard::{self, FolderId, GuardState, Home};
+use starling_node::consensus::recovery::{self, Files, GuardNext, Opened, Owner};
+use starling_node::consensus::{PersistId, wal};
 use starling_node::core::LogWrite;
 
 use super::chance::Chance;
@@ -21,11 +20,17 @@ const LOG_REWRITE_BYTES: usize = 64 << 10;
 /// Size from which the guard is rewritten, as above.
 const GUARD_REWRITE_BYTES: usize = 8 << 10;
 
+/// How far apart the numbers of a file and of its copies are.
+const COPY: u64 = 1 << 32;
+
 /// Two files.
 #[derive(Clone, Debug, Default)]
 pub struct LogFiles {
     log: Vec<u8>,
     guard: Vec<u8>,
+    /// Which file the guard is.
+    file: u64,
+    genesis: Hash,
     /// Writes under way, the oldest first.
     writes: VecDeque<Write>,
     /// Sizes at the last honest sync, for [`LogFiles::lie`].
@@ -38,14 +43,6 @@ struct Write {
     height: Height,
     log: Vec<u8>,
     guard: Vec<u8>,
-}
-
-/// What a node finds in its files.
-pub struct Found {
-    /// For consensus.
-    pub consensus: Recovered,
-    /// Bodies of blocks above the tip.
-    pub bodies: Vec<Arc<[u8]>>,
 }
 
 impl LogFiles {
@@ -92,7 +89,7 @@ impl LogFiles {
         self.guard.extend_from_slice(&write.guard);
         if self.guard.len() > GUARD_REWRITE_BYTES {
             let (state, _) = guard::decode(&self.guard).map_err(|error| error.to_string())?;
-            self.guard = state.encode();
+            self.replace_guard(&state);
         }
         Ok(Some(write.id))
     }
@@ -118,47 +115,63 @@ impl LogFiles {
         }
     }
 
-    /// Reads the files as the product does at start, cutting off what a crash tore.
+    /// Returns a copy, as a backup or another machine has it: what was durable, in other files.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            log: self.log.clone(),
+            guard: self.guard.clone(),
+            file: self.file + COPY,
+            ..Self::default()
+        }
+    }
+
+    /// Puts the content of an earlier copy back into these files, as a snapshot of a disk does: all
+    /// is as it was, which file it is as well.
+    pub fn roll_back(&mut self, earlier: &Self) {
+        let file = earlier.file.saturating_sub(COPY);
+        *self = Self {
+            file,
+            ..earlier.clone()
+        };
+    }
+
+    /// Loses the guard and nothing else.
+    pub fn lose_guard(&mut self) {
+        self.guard.clear();
+    }
+
+    /// Reads the files as the product does at start: cuts off what a crash tore, and writes a guard
+    /// anew that is no memory of these files.
     ///
     /// # Errors
     /// What the product would refuse to start with.
-    pub fn recover(&mut self, height: Height, key: Option<PublicKey>) -> Result<Found, String> {
-        let log = wal::decode(&self.log).map_err(|error| format!("consensus log: {error}"))?;
-        self.log.truncate(log.good_bytes);
-        let new_node = height == 0 && self.log.is_empty();
-        let guard = match key {
-            Some(key) => self.open_guard(key, new_node)?,
-            None => None,
+    pub fn recover(&mut self, owner: Owner) -> Result<Opened, String> {
+        let files = Files {
+            log: &self.log,
+            guard: &self.guard,
+            folder: self.folder(),
         };
-        let (mut records, mut bodies) = (Vec::new(), Vec::new());
-        for record in log
-            .records
-            .into_iter()
-            .filter(|record| record.height > height)
-        {
-            match record.entry {
-                LogEntry::Body { raw, .. } => bodies.push(raw.into()),
-                _ => records.push(record),
-            }
+        let opened = recovery::open(files, owner).map_err(|error| error.to_string())?;
+        self.genesis = owner.genesis;
+        self.log.truncate(opened.log_bytes);
+        match &opened.guard {
+            GuardNext::Leave => {}
+            GuardNext::Cut(bytes) => self.guard.truncate(*bytes),
+            GuardNext::Replace(state) => self.replace_guard(state),
         }
-        Ok(Found {
-            consensus: Recovered {
-                log: records,
-                guard,
-            },
-            bodies,
-        })
+        Ok(opened)
     }
 
-    fn open_guard(&mut self, key: PublicKey, new: bool) -> Result<Option<GuardState>, String> {
-        if self.guard.is_empty() {
-            if !new {
-                return Ok(None);
-            }
-            self.guard = GuardState::new(key).encode();
-        }
-        let (state, good_bytes) = guard::decode(&self.guard).map_err(|error| error.to_string())?;
-        self.guard.truncate(good_bytes);
-        Ok(Some(state))
+    /// Writes the guard anew, which makes it another file.
+    fn replace_guard(&mut self, state: &GuardState) {
+        self.file += 1;
+        self.guard = Home::new(self.genesis, self.folder()).file(state);
+    }
+
+    fn folder(&self) -> FolderId {
+        let mut id = [0; 24];
+        id[..8].copy_from_slice(&self.file.to_le_bytes());
+        FolderId(id)
     }
 }

@@ -15,6 +15,8 @@ use starling_ledger::keys::{SecretKey, SignatureScheme, Signer};
 use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{Durability, MemoryStorage, Storage};
 use starling_ledger::vote::Height;
+use starling_node::consensus::Duty;
+use starling_node::consensus::recovery::{self, Opened, Owner};
 use starling_node::core::{Action, Core, CoreConfig, Input, Now};
 use starling_node::mempool::Limits;
 use starling_node::work::{ExecutedBlock, Worker};
@@ -26,6 +28,8 @@ use super::queue::NodeId;
 /// Microseconds on every node's monotonic clock when it starts. Not zero, and not the time of the
 /// run, so that nothing may take the one for the other.
 const BOOT_MICROS: u64 = 1_000_000;
+/// Makes the number of a process another one than its seed.
+const INSTANCE: u64 = 0x5241_4E44_4F4D_4C59;
 /// Most bytes of one answer to a neighbour, as in the product.
 const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -39,6 +43,8 @@ pub struct Setting {
     pub checkpoint: Option<Checkpoint>,
     /// How the nodes check signatures.
     pub scheme: Arc<dyn SignatureScheme>,
+    /// How long before the run the genesis was written.
+    pub age_ms: u64,
 }
 
 /// One node: what survives a crash, and the life it leads at the moment.
@@ -145,7 +151,12 @@ impl Node {
             .certificate(tip.height)
             .map_err(|error| error.to_string())?;
         let key = self.signer.as_ref().map(|signer| signer.public_key());
-        let found = self.files.recover(tip.height, key)?;
+        let owner = Owner {
+            key,
+            genesis: tip.genesis_hash,
+            height: tip.height,
+        };
+        let found = self.recover(owner, &chain)?;
         let worker = Worker::new(Arc::clone(&setting.scheme), tip.genesis_hash);
         let own = address(self.id.index);
         let others = setting.peers.iter().filter(|peer| peer.address != own);
@@ -165,7 +176,8 @@ impl Node {
             scheme: Arc::clone(&setting.scheme),
             sign_at_once: false,
             mempool: Limits::default(),
-            recovered: found.consensus,
+            recovered: found.recovered,
+            instance: seed ^ INSTANCE,
             bodies: found.bodies,
             certificate,
             checkpoint: setting.checkpoint,
@@ -189,6 +201,24 @@ impl Node {
             works: 0,
         });
         Ok((height, actions))
+    }
+
+    /// Reads its files, and looks for own signatures that they do not know.
+    fn recover(&mut self, owner: Owner, chain: &ChainStore) -> Result<Opened, String> {
+        let mut found = self.files.recover(owner)?;
+        if let Some((key, known)) = owner.key.zip(found.recovered.guard.as_ref()) {
+            let span = (known.height(), owner.height);
+            let stored = recovery::stored_signature(chain.read(), &key, span);
+            found.recovered.stored = stored.map_err(|error| error.to_string())?;
+        }
+        Ok(found)
+    }
+
+    /// Says whether it signs as a validator.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        let life = self.life.as_ref();
+        life.is_some_and(|life| life.core.duty() == Duty::Signs)
     }
 
     /// Loses power. A commit under way is on the disk as a whole or not at all; which, is drawn.
@@ -233,12 +263,10 @@ impl Node {
     }
 
     fn wall_ms(&self, now: Instant, setting: &Setting) -> u64 {
-        // The run begins an hour after the genesis was written, so that a validator whose folder is
-        // empty asks its neighbours first whether the network is new.
         let right = setting
             .genesis
             .time_ms
-            .saturating_add(3_600_000)
+            .saturating_add(setting.age_ms)
             .saturating_add(now.as_millis());
         right.saturating_add_signed(self.skew_ms)
     }

@@ -28,6 +28,8 @@ pub enum Event {
     Load,
     /// Something may break.
     Fault,
+    /// The script of a way goes on.
+    Script,
     /// A cut is over.
     Heal(u64),
     /// A node loses power, for a while.

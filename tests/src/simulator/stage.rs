@@ -82,6 +82,7 @@ impl Stage {
                 peers: peers.clone(),
                 checkpoint: player.checkpoint,
                 scheme: Arc::new(Ed25519),
+                age_ms: 0,
             };
             let mut node = Node::new(index, &setting, None).expect("the genesis is right");
             node.storage = player.disk;

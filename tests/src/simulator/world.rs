@@ -4,6 +4,7 @@ mod act;
 mod deliver;
 mod links;
 mod power;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use starling_gossip::Instant;
 use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::genesis::Genesis;
-use starling_ledger::keys::Signer;
+use starling_ledger::keys::{SignatureScheme, Signer};
 use starling_ledger::transaction::RawTransaction;
 use starling_ledger::vote::Height;
 use starling_node::core::{Input, Request, RequestId};
@@ -32,9 +33,14 @@ use super::queue::{Event, News, NodeId, Queue};
 use super::report::{Failure, Report};
 use super::stakers::{Look, Stakers, Staking};
 use super::trace::Trace;
+use super::ways::Way;
+use ways::Script;
 
 /// When the genesis of simulated networks was written, milliseconds since 1970: 2026-01-01.
 const GENESIS_MS: u64 = 1_767_225_600_000;
+/// How long before a run its genesis was written: too long for who starts with an empty folder to
+/// be taken for a late start.
+const AGE_MS: u64 = 3_600_000;
 /// Most peers a node is told of. Our choice: the number of links it wants.
 const PEERS_MAX: usize = 8;
 
@@ -59,6 +65,8 @@ pub struct World {
     faults: Faults,
     /// Delays of disks and workers, and what survives a crash.
     machines: Chance,
+    /// What happens to one validator.
+    script: Option<Script>,
     /// Nodes that lose power at their next write to the log, each for how long.
     ambushes: BTreeMap<usize, Duration>,
     /// Whether faults go on.
@@ -77,10 +85,12 @@ impl World {
         let refused = |what: String| Breach::new("setup", what);
         let mut genesis = Genesis::local("sim", GENESIS_MS, config.nodes);
         let scheme = config.signatures.scheme();
-        let count = usize::from(config.nodes) + usize::from(config.observers);
+        let second = config.way.is_some_and(Way::has_second);
+        let known = usize::from(config.nodes) + usize::from(config.observers);
+        let count = known + usize::from(second);
         let keyed = match config.staking {
             Staking::Off => usize::from(config.nodes),
-            _ => count,
+            _ => known,
         };
         let signers: Vec<Arc<dyn Signer>> = (0..keyed)
             .map(|index| config.signatures.signer(consensus_key(index)))
@@ -92,21 +102,7 @@ impl World {
         let honest = honest.map(|signer| signer.public_key()).collect();
         let accounts = stakers.accounts();
         let oracles = Oracles::new(&genesis, &scheme, honest, accounts).map_err(refused)?;
-        let peer = |index| ConfiguredPeer {
-            address: address(index),
-            peer: Some(peer_id(index)),
-        };
-        let unchecked = config.planted == Some(Planted::SignaturesUnchecked);
-        let setting = Setting {
-            peers: (0..count.min(PEERS_MAX + 1)).map(peer).collect(),
-            checkpoint: None,
-            scheme: if unchecked {
-                Arc::new(AcceptAll)
-            } else {
-                scheme
-            },
-            genesis,
-        };
+        let setting = setting(&config, (genesis, scheme), count);
         let hash = setting.genesis.hash();
         let adversaries = (0..count).map(|index| {
             let (role, signer) = config.adversaries.get(index).zip(signers.get(index))?;
@@ -114,9 +110,12 @@ impl World {
         });
         let adversaries = adversaries.collect();
         let mut machines = Chance::new(config.seed, "machines");
+        let founders = usize::from(config.nodes);
+        let victim = Chance::new(config.seed, "victim").position(founders);
         let mut nodes = Vec::new();
         for index in 0..count {
-            let signer = signers.get(index).cloned();
+            let key = if index == known { victim } else { index };
+            let signer = signers.get(key).cloned();
             let mut node = Node::new(index, &setting, signer).map_err(refused)?;
             let skew = i64::try_from(machines.between(0, 2 * config.skew_ms)).unwrap_or_default();
             node.skew_ms = skew - i64::try_from(config.skew_ms).unwrap_or_default();
@@ -133,6 +132,7 @@ impl World {
             stakers,
             faults: Faults::new(&config),
             machines,
+            script: config.way.map(|way| Script::new(way, victim)),
             ambushes: BTreeMap::new(),
             faulty: true,
             oracles,
@@ -148,7 +148,8 @@ impl World {
     /// # Errors
     /// The first oracle that did not hold.
     pub fn run(&mut self) -> Result<Report, Breach> {
-        for index in 0..self.nodes.len() {
+        let second = self.config.way.is_some_and(Way::has_second);
+        for index in 0..self.nodes.len() - usize::from(second) {
             let follows = index >= usize::from(self.config.nodes);
             let latest_ms = match (follows, self.config.staking) {
                 (false, _) => 500,
@@ -161,7 +162,9 @@ impl World {
         }
         self.queue.push(self.now, Event::Load);
         self.queue.push(self.now, Event::Fault);
-        let limit = Duration::from_secs(60 + 3 * self.config.heights);
+        self.queue.push(self.now, Event::Script);
+        let story = if self.script.is_some() { 240 } else { 0 };
+        let limit = Duration::from_secs(60 + 3 * self.config.heights + story);
         while !self.first_phase_is_over(limit) {
             self.step()?;
         }
@@ -172,7 +175,8 @@ impl World {
 
     fn first_phase_is_over(&self, limit: Duration) -> bool {
         let reached = self.oracles.chain.height() >= self.config.heights;
-        (reached && self.faults.are_spent()) || self.now.since(Instant::START) > limit
+        let told = self.script.as_ref().is_none_or(Script::is_over);
+        (reached && self.faults.are_spent() && told) || self.now.since(Instant::START) > limit
     }
 
     fn step(&mut self) -> Result<(), Breach> {
@@ -193,6 +197,7 @@ impl World {
             }
             Event::Load => self.act_for_clients(),
             Event::Fault => self.break_something(),
+            Event::Script => self.follow_script(),
             Event::Heal(number) => {
                 self.trace
                     .say(self.now, None, || format!("cut {number} heals"));
@@ -348,5 +353,29 @@ impl World {
     /// Puts in news for one life of a node.
     fn tell(&mut self, at: Instant, node: NodeId, news: News) {
         self.queue.push(at, Event::Node(node, news));
+    }
+}
+
+/// What the `count` nodes of a network share.
+fn setting(
+    config: &Config,
+    (genesis, scheme): (Genesis, Arc<dyn SignatureScheme>),
+    count: usize,
+) -> Setting {
+    let peer = |index| ConfiguredPeer {
+        address: address(index),
+        peer: Some(peer_id(index)),
+    };
+    let unchecked = config.planted == Some(Planted::SignaturesUnchecked);
+    Setting {
+        peers: (0..count.min(PEERS_MAX + 1)).map(peer).collect(),
+        checkpoint: None,
+        scheme: if unchecked {
+            Arc::new(AcceptAll)
+        } else {
+            scheme
+        },
+        age_ms: if config.young { 0 } else { AGE_MS },
+        genesis,
     }
 }

@@ -71,7 +71,8 @@ pub(super) fn lose(context: &Context, folder: &Folder, node: &str, loss: Loss) -
     Ok(())
 }
 
-/// Brings a node back, and waits until it votes again and, with a quorum, until a block is final.
+/// Brings a node back, and waits until it votes again, or says why not, and, with a quorum, until a
+/// block is final.
 ///
 /// # Errors
 /// [`Exit::NotFinal`] if that takes too long.
@@ -85,10 +86,11 @@ pub(super) fn gain(context: &Context, folder: &Folder, node: &str, gain: Gain) -
     let height = before.height().unwrap_or(0);
     let overview = Overview::new(folder, control::call(folder, &request)?)?;
     let deadline = Instant::now() + context.global.timeout.unwrap_or(TIMEOUT);
-    let status = wait(&overview, folder, node, deadline, |status| {
-        status.height >= height
-    })?;
     let quorum = overview.quorum();
+    let status = wait(&overview, folder, node, deadline, |status| {
+        let decided = !(quorum.is_enough() && status.node.duty.is_passing());
+        status.height >= height && decided
+    })?;
     let up = describe(node, &status, gain, quorum.is_enough());
     context.output.line(&up);
     let mut data = overview.data(folder);
@@ -153,10 +155,11 @@ fn describe(node: &str, status: &Status, gain: Gain, is_enough: bool) -> String 
     } else {
         "clean stop"
     };
-    let votes = if is_enough {
-        "voting"
-    } else {
-        "waiting for others"
+    let silence = status.node.duty.silence();
+    let votes = match silence.filter(|_| is_enough) {
+        Some(silence) => silence,
+        None if is_enough => "voting".to_owned(),
+        None => "waiting for others".to_owned(),
     };
     let up = duration::show(Duration::from_millis(status.uptime_ms));
     format!(

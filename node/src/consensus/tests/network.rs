@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use starling_gossip::message::{ConsensusMessage, Have};
+use starling_gossip::message::{ConsensusMessage, Have, RollAnswer, RollCall, RollMessage};
 use starling_gossip::{Instant, PeerId};
 use starling_ledger::address::AccountId;
 use starling_ledger::block::BlockHash;
@@ -21,7 +21,7 @@ use crate::consensus::guard::{self, GuardState, OwnMessage, SignedStep};
 use crate::consensus::timers::Timing;
 use crate::consensus::wal::{self, LogEntry, LogRecord};
 use crate::consensus::{
-    Action, Config, Consensus, ConsensusEvent, ConsensusFault, HaltReason, Input, PersistId,
+    Action, Config, Consensus, ConsensusEvent, ConsensusFault, Doubt, HaltReason, Input, PersistId,
     Recovered, malachite,
 };
 
@@ -43,6 +43,7 @@ pub(super) struct Faults {
 pub(super) enum Parcel {
     Message(ConsensusMessage),
     Have(Have),
+    Roll(RollMessage),
     Body(Height, BlockHash),
 }
 
@@ -310,6 +311,7 @@ impl Network {
         node.torn = false;
         node.log.truncate(log.good_bytes);
         let guard = guard::decode(&node.guard).ok();
+        let lost = guard.is_none().then_some(Doubt::GuardMissing);
         if let Some((_, good_bytes)) = &guard {
             node.guard.truncate(*good_bytes);
         }
@@ -321,10 +323,14 @@ impl Network {
             new_engine: malachite::new_engine,
             sign_at_once: false,
             epoch_blocks: 100,
+            newborn: true,
+            instance: 100 * u64::from(node.epoch) + index as u64,
         };
         let recovered = Recovered {
             log: log.records,
             guard: guard.map(|(state, _)| state),
+            doubt: lost,
+            stored: None,
         };
         let signer = Arc::new(KeyedSigner(node.key));
         let machine = Consensus::new(
@@ -372,6 +378,7 @@ impl Network {
     fn act(&mut self, index: usize, action: Action) {
         match action {
             Action::Flood { message } => self.flood(index, message),
+            Action::FloodRoll { message } => self.flood_roll(index, &message),
             Action::SendTo { peer, message } => {
                 self.send(index, usize::from(peer.0[0]), Parcel::Message(message));
             }
@@ -440,6 +447,17 @@ impl Network {
         }
     }
 
+    /// Sends own calls and answers to all, as above.
+    fn flood_roll(&mut self, index: usize, message: &RollMessage) {
+        let (RollMessage::Call(RollCall { validator, .. }, _)
+        | RollMessage::Answer(RollAnswer { validator, .. }, _)) = message;
+        if *validator == self.nodes[index].key {
+            for other in (0..self.nodes.len()).filter(|other| *other != index) {
+                self.send(index, other, Parcel::Roll(message.clone()));
+            }
+        }
+    }
+
     fn note_signed(&mut self, index: usize, message: OwnMessage) {
         let (height, round, step) = message.place();
         let content = match message {
@@ -474,6 +492,10 @@ impl Network {
                 },
             ),
             Parcel::Have(have) => self.input(to, Input::Have { from, have }),
+            Parcel::Roll(message) => {
+                let from = Some(from);
+                self.input(to, Input::Roll { from, message });
+            }
             Parcel::Body(height, block) => {
                 self.nodes[to].bodies.insert(block);
                 let input = self.checked(height, block);

@@ -72,23 +72,25 @@ fn resumes_after_all_lose_power_at_any_moment() {
 fn follows_without_signing_while_the_log_is_behind_the_guard() {
     let mut network = Network::new(4, 3, Faults::default());
     network.run_to(5, 60 * SECOND);
-    // Stopped in the middle of a height that it has signed something for.
-    network.run_for(std::time::Duration::from_millis(70));
-    network.crash(1);
-    network.nodes[1].log.clear();
+    // All stop in the middle of a height that it has signed something for.
+    let signed = |network: &Network| {
+        let (guard, _) = super::super::guard::decode(&network.nodes[1].guard).unwrap();
+        let length = network.nodes[1].chain.len();
+        let together = network.nodes.iter().all(|node| node.chain.len() == length);
+        together && guard.height() == length as u64 + 1
+    };
+    while !signed(&network) {
+        network.run_for(SECOND / 1_000);
+    }
     let height = network.nodes[1].chain.len() as u64 + 1;
-    let (guard, _) = super::super::guard::decode(&network.nodes[1].guard).unwrap();
-    assert_eq!(
-        guard.height(),
-        height,
-        "it has signed at the height it stopped at"
-    );
-    network.start(1);
-    assert_eq!(spectating(&network, 1), [SpectatorReason::LogBehindGuard]);
+    (0..4).for_each(|index| network.crash(index));
+    network.nodes[1].log.clear();
+    (0..4).for_each(|index| network.start(index));
     network.run_for(5 * SECOND);
+    assert_eq!(spectating(&network, 1), [SpectatorReason::LogBehindGuard]);
     let machine = network.nodes[1].machine.as_ref().unwrap();
     assert!(
-        machine.status(network.now).signing,
+        machine.status(network.now).signing(),
         "at the next height it signs again"
     );
     assert!(network.nodes[1].chain.len() as u64 > height);
@@ -115,7 +117,7 @@ fn watches_ten_heights_after_the_guard_is_lost() {
     let watched = heights.by_ref().count();
     assert!(watched + 1 >= WATCH_HEIGHTS as usize, "{watched} heights");
     let machine = network.nodes[1].machine.as_ref().unwrap();
-    assert!(machine.status(network.now).signing);
+    assert!(machine.status(network.now).signing());
     assert!(network.events.contains(&(1, ConsensusEvent::SigningAgain)));
 }
 
@@ -149,7 +151,7 @@ fn what_was_watched_is_not_replayed_once_the_node_signs_again() {
     let reached = network.decided();
     let signs = |network: &Network, index: usize| {
         let machine = network.nodes[index].machine.as_ref();
-        machine.is_some_and(|machine| machine.status(network.now).signing)
+        machine.is_some_and(|machine| machine.status(network.now).signing())
     };
     while !(0..4).all(|index| signs(&network, index)) {
         network.run_for(SECOND / 1_000);
@@ -174,7 +176,7 @@ fn a_second_copy_of_a_key_makes_the_first_one_stop() {
     foreign_vote(&mut network);
     assert_eq!(spectating(&network, 0), [SpectatorReason::Watching]);
     let machine = network.nodes[0].machine.as_ref().unwrap();
-    assert!(!machine.status(network.now).signing);
+    assert!(!machine.status(network.now).signing());
 }
 
 /// A vote that node 0 did not make, with its key.
@@ -204,7 +206,7 @@ fn restart(network: &mut Network, index: usize) {
 
 fn is_signing(network: &Network, index: usize) -> bool {
     let machine = network.nodes[index].machine.as_ref();
-    machine.is_some_and(|machine| machine.status(network.now).signing)
+    machine.is_some_and(|machine| machine.status(network.now).signing())
 }
 
 #[test]

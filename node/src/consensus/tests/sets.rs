@@ -15,7 +15,7 @@ use super::network::timing;
 use super::rules::{BLOCK, Bench, OTHER, PEER, vote};
 use crate::consensus::guard::{self, GuardState};
 use crate::consensus::{
-    Action, Config, Consensus, ConsensusEvent, ConsensusFault, Input, Recovered, malachite,
+    Action, Config, Consensus, ConsensusEvent, ConsensusFault, Duty, Input, Recovered, malachite,
 };
 
 const NEIGHBOUR: PeerId = PeerId([78; 32]);
@@ -56,7 +56,7 @@ fn flooded(out: &[Action]) -> Vec<Evidence> {
 }
 
 fn signs(bench: &Bench) -> bool {
-    bench.machine.status(bench.now).signing
+    bench.machine.status(bench.now).signing()
 }
 
 #[test]
@@ -249,10 +249,12 @@ fn a_restart_before_the_first_vote_of_a_newcomer_is_an_ordinary_one() {
             new_engine: malachite::new_engine,
             sign_at_once: false,
             epoch_blocks: 100,
+            newborn: false,
+            instance: 1,
         };
         let recovered = Recovered {
-            log: Vec::new(),
             guard,
+            ..Recovered::default()
         };
         let signer = Arc::new(KeyedSigner(key(9)));
         Consensus::new(
@@ -269,7 +271,7 @@ fn a_restart_before_the_first_vote_of_a_newcomer_is_an_ordinary_one() {
         _ => None,
     });
     let mut file = GuardState::new(key(9)).encode();
-    for (known, at_once) in [(false, false), (true, true)] {
+    for (known, watches) in [(false, true), (true, false)] {
         if known {
             file.extend(guard::encode_record(
                 written.as_ref().expect("it was noted"),
@@ -280,7 +282,8 @@ fn a_restart_before_the_first_vote_of_a_newcomer_is_an_ordinary_one() {
         bench.set = set(&[0, 1, 2, 9]);
         bench.start(201);
         bench.input(Input::Wake);
-        assert_eq!(signs(&bench), at_once);
+        let duty = bench.machine.status(bench.now).duty;
+        assert_eq!(matches!(duty, Duty::Watches(_)), watches);
     }
 }
 

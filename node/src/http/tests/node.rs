@@ -153,7 +153,7 @@ fn status(chain: &Chain) -> Status {
             present_power: total_power,
             total_power,
             halted_since: None,
-            signing: true,
+            duty: crate::consensus::Duty::Signs,
         },
         syncing: false,
         best_height: tip.height,

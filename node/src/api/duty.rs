@@ -1,0 +1,77 @@
+//! What a node does as a validator, in words.
+
+use serde::Serialize;
+
+use super::permille;
+use crate::consensus::{Duty, Watching};
+use crate::core::Status;
+
+/// What a node does as a validator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DutyReply {
+    /// `follows`, `signs`, `waits`, `watches`, `skips_height` or `excluded`.
+    pub state: &'static str,
+    /// A stable word for the reason of a watch.
+    pub reason: Option<&'static str>,
+    /// Why it does not sign.
+    pub why: Option<String>,
+    /// When it will.
+    pub until: Option<String>,
+}
+
+impl DutyReply {
+    /// Describes a node; its key may be `excluded` by the ledger.
+    pub fn new(status: &Status, excluded: bool) -> Self {
+        let of = |state| Self {
+            state,
+            reason: None,
+            why: None,
+            until: None,
+        };
+        if excluded {
+            let why =
+                "this key signed two values for one step, was punished, and never votes again";
+            return Self {
+                why: Some(why.to_owned()),
+                ..of("excluded")
+            };
+        }
+        let consensus = &status.consensus;
+        match &consensus.duty {
+            Duty::Follows => of("follows"),
+            Duty::Signs => of("signs"),
+            Duty::Waits { heard } => Self {
+                why: Some(format!(
+                    "{} of voting power has answered, more than two thirds are needed",
+                    share(permille(*heard, consensus.total_power))
+                )),
+                ..of("waits")
+            },
+            Duty::Watches(watching) => Self {
+                reason: Some(watching.doubt.word()),
+                why: Some(watching.doubt.to_string()),
+                until: Some(until(watching, status)),
+                ..of("watches")
+            },
+            Duty::SkipsHeight => Self {
+                why: Some("it may have signed at this height before".to_owned()),
+                ..of("skips_height")
+            },
+        }
+    }
+}
+
+fn until(watching: &Watching, status: &Status) -> String {
+    let left = watching.heights_left;
+    match watching.quiet_end {
+        Some(end) => {
+            let seconds = end.since(status.now.instant).as_secs();
+            format!("it signs after {left} more blocks, or {seconds} quiet seconds")
+        }
+        None => "it signs some time after enough of the other validators answer".to_owned(),
+    }
+}
+
+fn share(permille: u32) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
+}
