@@ -11,6 +11,7 @@
     reason = "this is the shell: clocks, threads and files live here"
 )]
 
+mod appender;
 mod clock;
 mod consensus_log;
 mod control;
@@ -52,6 +53,7 @@ use crate::http::HttpServer;
 use crate::mempool::Limits;
 use crate::work::Worker;
 
+pub use appender::FileError;
 pub use clock::wall_ms;
 pub use consensus_log::{LogError, SignGuard};
 pub use control::{Checkpoint, ask};

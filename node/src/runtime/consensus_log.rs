@@ -5,13 +5,10 @@
 //! when they have grown. The first error ends the thread: nothing is signed after it. What the
 //! files are worth is judged in [`recovery`].
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::SystemTime;
 
 use starling_ledger::chain::{ChainError, ChainReader};
 use starling_ledger::hash::Hash;
@@ -19,8 +16,9 @@ use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::appender::{Appender, FileError};
 use crate::consensus::frame::FrameError;
-use crate::consensus::guard::{self, FolderId, GuardFileError, GuardState, Home};
+use crate::consensus::guard::{self, GuardFileError, GuardState, Home};
 use crate::consensus::recovery::{self, Files, GuardNext, OpenError, Opened, Owner, Recovered};
 use crate::consensus::{Doubt, PersistId, wal};
 use crate::core::LogWrite;
@@ -73,6 +71,12 @@ pub enum LogError {
     /// The store cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+}
+
+impl From<FileError> for LogError {
+    fn from(FileError { path, source }: FileError) -> Self {
+        Self::Io { path, source }
+    }
 }
 
 impl LogError {
@@ -166,7 +170,7 @@ impl LogFiles {
         };
         let opened = recovery::open(files, owner).map_err(|source| match source {
             OpenError::Log(source) => LogError::Log {
-                path: log.path.clone(),
+                path: log.path().to_owned(),
                 source,
             },
             source => LogError::Foreign {
@@ -181,7 +185,7 @@ impl LogFiles {
             GuardNext::Cut(bytes) => guard.cut(*bytes)?,
             GuardNext::Replace(state) => {
                 keep_aside(&guard, &opened.recovered)?;
-                guard.replace(|id| Home::new(owner.genesis, id).file(state))?;
+                guard.replace_with(|id| Home::new(owner.genesis, id).file(state))?;
             }
         }
         if let Some((key, known)) = owner.key.zip(opened.recovered.guard.as_ref()) {
@@ -218,22 +222,22 @@ impl LogFiles {
     }
 
     fn write(&mut self, write: &LogWrite) -> Result<(), LogError> {
-        if self.log.size_bytes > LOG_REWRITE_BYTES {
+        if self.log.size_bytes() > LOG_REWRITE_BYTES {
             let bytes = self.log.read()?;
             let kept = wal::retain(&bytes, write.height).map_err(|source| LogError::Log {
-                path: self.log.path.clone(),
+                path: self.log.path().to_owned(),
                 source,
             })?;
-            self.log.replace(|_| kept)?;
+            self.log.replace(&kept)?;
         }
         self.log.append(&wal::encode(&write.records))?;
         if let Some(record) = &write.guard {
             self.guard.append(&guard::encode_record(record))?;
-            if self.guard.size_bytes > guard::REWRITE_BYTES as u64 {
+            if self.guard.size_bytes() > guard::REWRITE_BYTES as u64 {
                 let state = read_guard(&mut self.guard)?;
                 let genesis = self.genesis;
                 self.guard
-                    .replace(|id| Home::new(genesis, id).file(&state))?;
+                    .replace_with(|id| Home::new(genesis, id).file(&state))?;
             }
         }
         Ok(())
@@ -251,7 +255,7 @@ impl LogSender {
 fn keep_aside(guard: &Appender, recovered: &Recovered) -> Result<(), LogError> {
     let damaged = matches!(recovered.doubt, Some(Doubt::GuardDamaged { .. }));
     if damaged {
-        std::fs::copy(&guard.path, guard.path.with_extension("damaged"))
+        std::fs::copy(guard.path(), guard.path().with_extension("damaged"))
             .map_err(|source| guard.failed(source))?;
     }
     Ok(())
@@ -260,119 +264,11 @@ fn keep_aside(guard: &Appender, recovered: &Recovered) -> Result<(), LogError> {
 fn read_guard(file: &mut Appender) -> Result<GuardState, LogError> {
     let bytes = file.read()?;
     let (state, good_bytes) = guard::decode(&bytes).map_err(|source| LogError::Guard {
-        path: file.path.clone(),
+        path: file.path().to_owned(),
         source,
     })?;
     file.cut(good_bytes)?;
     Ok(state)
-}
-
-/// A file that grows by synced appends.
-struct Appender {
-    path: PathBuf,
-    file: File,
-    size_bytes: u64,
-}
-
-impl Appender {
-    fn open(path: PathBuf) -> Result<Self, LogError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path);
-        let opened = file.and_then(|file| {
-            let size_bytes = file.metadata()?.len();
-            sync_folder(&path)?;
-            Ok((file, size_bytes))
-        });
-        match opened {
-            Ok((file, size_bytes)) => Ok(Self {
-                path,
-                file,
-                size_bytes,
-            }),
-            Err(source) => Err(LogError::Io { path, source }),
-        }
-    }
-
-    fn read(&mut self) -> Result<Vec<u8>, LogError> {
-        let mut bytes = Vec::new();
-        File::open(&self.path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(|source| self.failed(source))?;
-        Ok(bytes)
-    }
-
-    fn cut(&mut self, good_bytes: usize) -> Result<(), LogError> {
-        let good_bytes = good_bytes as u64;
-        if good_bytes < self.size_bytes {
-            self.file
-                .set_len(good_bytes)
-                .and_then(|()| self.file.sync_all())
-                .map_err(|source| self.failed(source))?;
-            self.size_bytes = good_bytes;
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), LogError> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.file
-            .write_all(bytes)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|source| self.failed(source))?;
-        self.size_bytes += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Returns which file this is: its number in the file system, and its birth. A copy has others,
-    /// and a file that is moved keeps them. Where births are not known, the number has to do.
-    fn identity(&self) -> Result<FolderId, LogError> {
-        identity(&self.file).map_err(|source| self.failed(source))
-    }
-
-    /// Puts a new file, made for what it will be, in the place of this one; a crash leaves one of
-    /// the two.
-    fn replace(&mut self, content: impl FnOnce(FolderId) -> Vec<u8>) -> Result<(), LogError> {
-        let beside = self.path.with_extension("new");
-        let written = File::create(&beside).and_then(|mut file| {
-            file.write_all(&content(identity(&file)?))?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &self.path)?;
-            sync_folder(&self.path)
-        });
-        written.map_err(|source| self.failed(source))?;
-        *self = Self::open(self.path.clone())?;
-        Ok(())
-    }
-
-    fn failed(&self, source: io::Error) -> LogError {
-        LogError::Io {
-            path: self.path.clone(),
-            source,
-        }
-    }
-}
-
-fn identity(file: &File) -> io::Result<FolderId> {
-    let metadata = file.metadata()?;
-    let born = metadata.created().ok();
-    let born = born.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-    let born = born.unwrap_or_default();
-    let mut id = [0; 24];
-    id[..8].copy_from_slice(&metadata.ino().to_le_bytes());
-    id[8..16].copy_from_slice(&born.as_secs().to_le_bytes());
-    id[16..20].copy_from_slice(&born.subsec_nanos().to_le_bytes());
-    Ok(FolderId(id))
-}
-
-/// Makes a new or renamed file's name durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
