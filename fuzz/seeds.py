@@ -147,6 +147,11 @@ def node(values):
     yield "sign_guard", guard
     yield "sign_guard", piece(key + u64(1) + u32(0) + u64(0)) + guard
     yield "record_frames", u16(40) + guard + log
+    transaction = values["key_transaction"][1]
+    waiting = piece(u32(1) + u64(2) + 2 * sized(transaction)) + piece(u32(1) + u64(0))
+    yield "mempool_file", waiting
+    yield "mempool_file", piece(u32(0) + u32(1) + bytes(32)) + waiting
+    yield "mempool_file", 7 * piece(transaction)
     yield "http_call", b'{"jsonrpc":"2.0","id":1,"method":"block","params":{"height":"latest"}}'
     yield "http_call", b'[{"jsonrpc":"2.0","method":"blocks","params":[1,20]}]'
     yield "http_query", b"block\nheight=7\n7.0"

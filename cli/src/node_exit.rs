@@ -8,7 +8,7 @@ use starling_ledger::light::Checkpoint;
 use starling_ledger::state::StateError;
 use starling_ledger::storage::StorageError;
 use starling_node::core::HaltReason;
-use starling_node::runtime::{LogError, RuntimeError};
+use starling_node::runtime::{FileError, LogError, RuntimeError};
 
 use crate::error::{CliError, Outcome};
 use crate::exit::Exit;
@@ -25,6 +25,7 @@ pub(crate) fn of(error: &RuntimeError) -> CliError {
     match error {
         RuntimeError::Chain(error) => chain(error),
         RuntimeError::Log(error) => log(error),
+        RuntimeError::Journal(error) => file(error),
         RuntimeError::Bind(BindError::InUse { .. }) => port(error.to_string(), "--listen"),
         RuntimeError::Http { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
             port(error.to_string(), "--http")
@@ -52,7 +53,8 @@ pub(crate) fn of(error: &RuntimeError) -> CliError {
 /// Compares a stored chain with a checkpoint.
 ///
 /// # Errors
-/// [`Exit::Verification`] where the block of its height is another one, is not kept, or has not come.
+/// [`Exit::Verification`] where the block of its height is another one, is not kept, or has not
+/// come.
 pub(crate) fn vouched(chain: &ChainStore, given: Checkpoint) -> Outcome {
     let reader = chain.read();
     let error = match reader.vouched(given).map_err(|error| self::chain(&error))? {
@@ -107,16 +109,25 @@ pub(crate) fn chain(error: &ChainError) -> CliError {
 pub(crate) fn log(error: &LogError) -> CliError {
     let message = error.to_string();
     match error {
-        LogError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-            CliError::new(Exit::DiskFull, message)
-        }
-        LogError::Io { .. } => CliError::new(Exit::Io, message),
+        LogError::Io { source, .. } => refused(source, message),
         LogError::Log { .. } => CliError::new(Exit::Corrupt, message),
         LogError::Foreign { .. } => CliError::new(Exit::SignGuard, message)
             .next("use the folder of this key and network, or an empty one"),
         LogError::Guard { .. } => CliError::new(Exit::SignGuard, message)
             .next("start the node: it keeps the damaged guard aside, and watches before it signs"),
         _ => CliError::new(Exit::Failure, message),
+    }
+}
+
+/// Explains what the file system refuses of the journal of submissions.
+fn file(error: &FileError) -> CliError {
+    refused(&error.source, error.to_string())
+}
+
+fn refused(source: &io::Error, message: String) -> CliError {
+    match source.kind() {
+        io::ErrorKind::StorageFull => CliError::new(Exit::DiskFull, message),
+        _ => CliError::new(Exit::Io, message),
     }
 }
 

@@ -81,14 +81,20 @@ pub fn golden<T: Decode<()>>(name: &str) -> T {
 }
 
 /// Makes a file of checksummed frames as the consensus log and the sign guard are: each piece of
-/// the input, two bytes for its length and its bytes, becomes a payload.
-pub fn framed(mut input: &[u8]) -> Vec<u8> {
+/// the input becomes a payload.
+pub fn framed(input: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
-    while let Some((length, rest)) = input.split_first_chunk() {
-        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
-        let (payload, rest) = rest.split_at(length);
-        frame::append(&mut file, payload);
-        input = rest;
-    }
+    pieces(input).for_each(|payload| frame::append(&mut file, payload));
     file
+}
+
+/// Cuts the input into pieces: two bytes for its length and its bytes each; the last may be short.
+pub fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = input.split_first_chunk()?;
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (piece, rest) = rest.split_at(length);
+        input = rest;
+        Some(piece)
+    })
 }

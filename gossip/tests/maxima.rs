@@ -14,8 +14,9 @@ use starling_gossip::message::hello::{MAX_LISTEN_ADDRESSES, MAX_NETWORK_NAME_BYT
 use starling_gossip::message::sync::{MAX_RANGE_BLOCKS, RawBlocks};
 use starling_gossip::message::transaction::MAX_TRANSACTIONS_PER_FRAME;
 use starling_gossip::message::{
-    AddressFrame, BlockFrame, ConsensusFrame, ConsensusMessage, Have, Hello, NodeAddress,
-    PolkaCertificate, RoundCertificate, RoundSignature, SkipKind, SyncFrame, TransactionFrame,
+    AddressFrame, BlockFrame, CallId, ConsensusFrame, ConsensusMessage, Have, Hello, MAX_SHOWN,
+    NodeAddress, OwnMessage, PolkaCertificate, RollAnswer, RollCall, RollMessage, RoundCertificate,
+    RoundSignature, SignedStep, SkipKind, SyncFrame, TransactionFrame,
 };
 use starling_gossip::{Lane, PeerId};
 use starling_ledger::block::{BLOCK_BYTES_MAX, BlockHash};
@@ -30,10 +31,12 @@ use starling_ledger::vote::{Proposal, Vote, VoteType};
 const BLOCK: BlockHash = BlockHash(Hash([0xB1; 32]));
 const SIGNATURE: Signature = Signature([0x51; 64]);
 /// Every kind of frame and of message.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 20] = [
     "addresses",
+    "answer",
     "block",
     "blocks",
+    "call",
     "evidence",
     "have",
     "hello",
@@ -105,6 +108,8 @@ fn kind(frame: &Frame) -> &'static str {
             ConsensusFrame::Ping(_) => "ping",
             ConsensusFrame::Pong(_) => "pong",
             ConsensusFrame::Have(_) => "have",
+            ConsensusFrame::Roll(RollMessage::Call(..)) => "call",
+            ConsensusFrame::Roll(RollMessage::Answer(..)) => "answer",
             ConsensusFrame::Message(message) => match message {
                 ConsensusMessage::Proposal(_) => "proposal",
                 ConsensusMessage::Vote(_) => "vote",
@@ -175,6 +180,36 @@ fn votes_that_fit(block: Option<BlockHash>) -> usize {
     (Lane::Consensus.frame_bytes_max() - head) / vote
 }
 
+fn roll(message: RollMessage) -> Frame {
+    Frame::Consensus(ConsensusFrame::Roll(message))
+}
+
+fn answer(calls: usize, shown: usize) -> Frame {
+    let key = SecretKey::local("maxima");
+    let proposal = Proposal {
+        height: 7,
+        round: 5,
+        block: BLOCK,
+        pol_round: Some(4),
+        proposer: key.public_key(),
+    };
+    let name = |number: usize| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
+        CallId(id)
+    };
+    let proposal = OwnMessage::Proposal(proposal.sign(&Hash([3; 32]), &key));
+    let answer = RollAnswer {
+        validator: key.public_key(),
+        instance: 6,
+        height: 9,
+        watching: false,
+        calls: (0..calls).map(name).collect(),
+        shown: vec![proposal; shown],
+    };
+    roll(RollMessage::Answer(answer, SIGNATURE))
+}
+
 fn addresses(count: usize) -> Vec<SocketAddr> {
     vec!["[2001:db8::1]:7000".parse().unwrap(); count]
 }
@@ -231,6 +266,7 @@ fn full() -> Vec<Frame> {
         polka((Lane::Consensus.frame_bytes_max() - 64) / 66),
         round_skip(votes_that_fit(None), None),
         round_skip(votes_that_fit(Some(BLOCK)), Some(BLOCK)),
+        answer(VALIDATORS_MAX, MAX_SHOWN),
         Frame::Blocks(BlockFrame::Block(raw(BLOCK_BYTES_MAX))),
         push(200, in_a_push),
         push(0, empty),
@@ -258,6 +294,12 @@ fn fixed() -> Vec<Frame> {
         block: Some(BLOCK),
         validator: key.public_key(),
     };
+    let call = RollCall {
+        validator: key.public_key(),
+        instance: 3,
+        number: 4,
+        known: Some((7, 5, SignedStep::Precommit)),
+    };
     let network = Hash([3; 32]);
     let proposal = proposal.sign(&network, &key);
     let vote = vote.sign(&network, &key);
@@ -269,6 +311,7 @@ fn fixed() -> Vec<Frame> {
         message(ConsensusMessage::Evidence(Box::new(Evidence::Proposals(
             proposal, proposal,
         )))),
+        roll(RollMessage::Call(call, SIGNATURE)),
         Frame::Blocks(BlockFrame::WantBlock {
             height: 7,
             hash: BLOCK,
@@ -318,6 +361,8 @@ fn one_item_more_is_refused() {
         push(TRANSACTION_BYTES_MAX + 1, 1),
         range(1, MAX_RANGE_BLOCKS + 1),
         nodes(MAX_ADDRESSES_PER_FRAME + 1),
+        answer(VALIDATORS_MAX + 1, 0),
+        answer(0, MAX_SHOWN + 1),
     ];
     for frame in more {
         let told = Frame::decode(frame.lane(), &frame.encode()).unwrap_err();

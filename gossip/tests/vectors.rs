@@ -372,45 +372,6 @@ fn roll_answer() {
 }
 
 #[test]
-fn the_longest_answer_fits_into_its_frame() {
-    let validator = SecretKey::local("vectors").public_key();
-    let proposal = Proposal {
-        height: HEIGHT,
-        round: ROUND,
-        block: BLOCK,
-        pol_round: Some(ROUND),
-        proposer: validator,
-    };
-    let signature = SIGNATURE;
-    let name = |number: u32| {
-        let mut id = [0; 16];
-        id[..4].copy_from_slice(&number.to_be_bytes());
-        CallId(id)
-    };
-    let answer = |calls, shown| RollAnswer {
-        validator,
-        instance: 6,
-        height: HEIGHT,
-        watching: false,
-        calls: (0..calls).map(name).collect(),
-        shown: vec![
-            OwnMessage::Proposal(SignedProposal {
-                proposal,
-                signature
-            });
-            shown
-        ],
-    };
-    let decoded = |answer| {
-        let frame = ConsensusFrame::Roll(RollMessage::Answer(answer, SIGNATURE));
-        ConsensusFrame::decode(&frame.encode()).is_ok()
-    };
-    assert!(decoded(answer(1_000, 64)));
-    assert!(!decoded(answer(1_001, 0)));
-    assert!(!decoded(answer(0, 65)));
-}
-
-#[test]
 fn blocks_lane() {
     let block = BlockFrame::Block(Arc::from([1, 2, 3]));
     assert_eq!(

@@ -8,6 +8,8 @@
 //!   is on disk.
 //! - Votes and proposals leave only after [`Input::Logged`]; `consensus` holds them back until
 //!   then.
+//! - What is submitted here is answered, told and sent to neighbours only after [`Input::Kept`];
+//!   our own proposal may hold it before.
 //! - The core never reads the store: what transactions read comes with the results of workers, and
 //!   later blocks report what they touched.
 //!
@@ -20,6 +22,8 @@ mod checks;
 mod forks;
 mod hold;
 mod io;
+mod own;
+mod restore;
 mod route;
 mod status;
 mod transactions;
@@ -45,6 +49,8 @@ use crate::mempool::{Limits, Mempool};
 use crate::work::WorkResult;
 
 pub use io::{Action, Answer, Event, HaltReason, Input, LogWrite, Now, Request, RequestId, WorkId};
+pub use own::{KEEPS_MAX, KeepId, KeepWrite, Restored};
+pub use restore::RestoreReport;
 pub use status::Status;
 
 use blocks::Blocks;
@@ -52,6 +58,8 @@ use chain::Pipeline;
 use checks::{Checks, RecentAccounts};
 use forks::Forks;
 use hold::Hold;
+use own::Own;
+use restore::Restore;
 use trust::Trust;
 
 /// How old a network may be for a validator without any memory to be taken for a late start. Our
@@ -84,6 +92,8 @@ pub struct CoreConfig {
     pub certificate: Option<CommitCertificate>,
     /// A block that a person vouches for; one that is stored already was compared with it.
     pub checkpoint: Option<Checkpoint>,
+    /// What waited before the last stop.
+    pub restored: Restored,
 }
 
 /// The whole node, but for sockets, disks and clocks.
@@ -95,6 +105,8 @@ pub struct Core {
     gossip: Gossip,
     consensus: Consensus,
     mempool: Mempool,
+    own: Own,
+    restore: Restore,
     blocks: Blocks,
     pipeline: Pipeline,
     forks: Forks,
@@ -122,6 +134,8 @@ enum Pending {
     Check(checks::Source),
     /// What waits of some senders.
     RunQueues,
+    /// What waited before the last stop.
+    Restore,
     /// Our own proposal.
     Build(starling_ledger::vote::Height),
     /// A proposed block.
@@ -155,6 +169,8 @@ impl Core {
             gossip: Gossip::new(&config.gossip),
             consensus,
             mempool: Mempool::new(config.mempool),
+            own: Own::default(),
+            restore: Restore::new(config.restored),
             blocks: Blocks::new(tip.height + 1),
             pipeline: Pipeline::new(config.certificate),
             forks: Forks::default(),
@@ -177,6 +193,7 @@ impl Core {
         for body in config.bodies {
             core.recover_body(body);
         }
+        core.wake_restore();
         core.settle();
         out.append(&mut core.out);
         core
@@ -196,6 +213,7 @@ impl Core {
             Input::Gossip(input) => self.tell_gossip(input),
             Input::Worked { id, result } => self.worked(id, result),
             Input::Committed { height, view } => self.committed(height, view),
+            Input::Kept { up_to } => self.kept(up_to),
             Input::Logged { id } => self.tell_consensus(consensus::Input::Persisted { id }),
             Input::BlocksRead { peer, from, blocks } => {
                 self.tell_gossip(starling_gossip::Input::Serve { peer, from, blocks });
@@ -218,6 +236,7 @@ impl Core {
             .into_iter()
             .flatten()
             .chain(self.blocks.next_deadline())
+            .chain(self.restore.next_deadline())
             .min()
     }
 
@@ -238,7 +257,9 @@ impl Core {
 
     /// Says whether a transaction waits: for a block, or for others to go first.
     pub fn is_waiting(&self, id: &TransactionId) -> bool {
-        self.mempool.by_id(id).is_some() || self.hold.by_id(id).is_some()
+        self.mempool.by_id(id).is_some()
+            || self.hold.by_id(id).is_some()
+            || self.restore.by_id(id).is_some()
     }
 
     fn wake(&mut self) {
@@ -252,6 +273,7 @@ impl Core {
         }
         self.fetch_missing_blocks();
         self.refill_checks();
+        self.wake_restore();
     }
 
     /// Says whether the process stood still: it was to be woken long ago, or the wall clock went on
@@ -313,6 +335,9 @@ impl Core {
                 self.checked((id, source), height, checked);
             }
             (Pending::RunQueues, WorkResult::Queues(ran)) => self.queues_ran(ran),
+            (Pending::Restore, WorkResult::Transactions { height, checked }) => {
+                self.restored(height, checked);
+            }
             (
                 Pending::Build(height),
                 WorkResult::Built {

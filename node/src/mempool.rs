@@ -27,6 +27,8 @@
 mod candidate;
 mod departure;
 mod error;
+pub mod file;
+mod journal;
 mod queue;
 mod rerun;
 
@@ -39,12 +41,11 @@ use std::sync::Arc;
 use starling_ledger::account::Account;
 use starling_ledger::address::AccountId;
 use starling_ledger::execution::{ApplyError, BlockLimits, NextBlock, ReadSet};
-use starling_ledger::transaction::{
-    Amount, Nonce, RawTransaction, TransactionId, VerifiedTransaction, WireId,
-};
+use starling_ledger::transaction::{Amount, Nonce, TransactionId, VerifiedTransaction, WireId};
 
 pub use departure::{Departure, Left};
 pub use error::MempoolError;
+pub use journal::{Journal, JournalWrite};
 pub use rerun::{RanQueue, StaleQueue, rerun};
 
 use candidate::Candidate;
@@ -368,10 +369,14 @@ impl Mempool {
         chosen
     }
 
-    /// Returns every waiting transaction's bytes, for a new neighbour: each sender's in order.
-    pub fn all(&self) -> impl Iterator<Item = &RawTransaction> {
-        let queues = self.queues.values();
-        queues.flat_map(Queue::all).map(|waiting| waiting.raw())
+    /// Returns every waiting transaction, each sender's in order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+        self.queues.values().flat_map(Queue::all)
+    }
+
+    /// Returns what waits of one sender, in order.
+    pub fn of(&self, account: &AccountId) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+        self.queues.get(account).into_iter().flat_map(Queue::all)
     }
 
     /// Returns what waits of each sender, but for those whose queue is about to be run anew.

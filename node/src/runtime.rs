@@ -2,8 +2,8 @@
 //!
 //! One task owns the core and feeds it: what is durable first, then links, results and requests as
 //! they come. Everything that can wait, waits elsewhere: `workers` checks, `disk` appends and
-//! reads blocks, `consensus_log` syncs the consensus log, and the HTTP interface has a runtime of
-//! its own.
+//! reads blocks, `consensus_log` syncs the consensus log, `mempool_files` what is submitted, and
+//! the HTTP interface has a runtime of its own.
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +19,7 @@ mod disk;
 mod driver;
 mod fork_file;
 mod handle;
+mod mempool_files;
 mod pruning;
 pub mod replay;
 mod run_mark;
@@ -48,7 +49,7 @@ use starling_ledger::vote::Height;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::consensus::recovery::{Opened, Owner};
-use crate::core::{Core, CoreConfig, HaltReason};
+use crate::core::{Core, CoreConfig, HaltReason, Restored};
 use crate::http::HttpServer;
 use crate::mempool::Limits;
 use crate::work::Worker;
@@ -64,6 +65,7 @@ use clock::Clock;
 use consensus_log::LogFiles;
 use disk::Disk;
 use driver::{Driver, Inboxes};
+use mempool_files::MempoolFiles;
 use pruning::Pruning;
 use run_mark::RunMark;
 use snapshots::Snapshots;
@@ -115,6 +117,9 @@ pub enum RuntimeError {
     /// The consensus log or sign guard cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The journal of what is submitted here cannot be used.
+    #[error(transparent)]
+    Journal(#[from] FileError),
     /// Fewer blocks would be kept than a network needs of its nodes.
     #[error("keep_blocks is {found}; a node of this network keeps at least {min} blocks")]
     KeepBlocks {
@@ -210,8 +215,10 @@ async fn start(
         genesis: tip.genesis_hash,
         height: tip.height,
     };
-    let (files, recovered) = LogFiles::open(&config.data_dir, owner, &chain.read())?;
+    let (files, recovered) = LogFiles::open(&config.data_dir, owner, chain.read())?;
+    let (submissions, restored) = MempoolFiles::open(&config.data_dir, tip.genesis_hash)?;
     let (logged, logged_inbox) = mpsc::unbounded_channel();
+    let (kept, kept_inbox) = mpsc::unbounded_channel();
     let (disked, disk_inbox) = mpsc::unbounded_channel();
     let (worked, work_inbox) = mpsc::unbounded_channel();
     let (requests, request_inbox) = mpsc::channel(handle::REQUESTS_MAX);
@@ -229,7 +236,12 @@ async fn start(
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
     let http = serve_http(config.http, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
-    let core_config = core_config(&config, (&tip, certificate), &transport, recovered)?;
+    let core_config = core_config(
+        &config,
+        (&tip, certificate),
+        &transport,
+        (recovered, restored),
+    )?;
     let start = |keep_blocks| Pruning::start(&chain, keep_blocks, disked.clone());
     let pruning = config.keep_blocks.map(start).transpose()?.transpose()?;
     let mut actions = Vec::new();
@@ -240,6 +252,7 @@ async fn start(
         disk: Disk::start(&chain, Arc::clone(&config.storage), pruning, disked)?,
         workers: Workers::start(worker, CHECK_THREADS, worked)?,
         log: files.start(logged)?,
+        submissions: submissions.start(kept)?,
         transport,
         handle: handle.clone(),
         at_once: VecDeque::new(),
@@ -251,6 +264,7 @@ async fn start(
     ready(&handle);
     let inboxes = Inboxes {
         logged_inbox,
+        kept_inbox,
         disk_inbox,
         work_inbox,
         request_inbox,
@@ -258,7 +272,7 @@ async fn start(
     };
     let result = driver.run(actions, inboxes, stop).await;
     http.stop();
-    result?;
+    result?.finish();
     mark.clear()?;
     Ok(())
 }
@@ -299,7 +313,7 @@ fn core_config(
     config: &RuntimeConfig,
     (tip, certificate): (&Tip, Option<CommitCertificate>),
     transport: &Transport,
-    recovered: Opened,
+    (recovered, restored): (Opened, Restored),
 ) -> Result<CoreConfig, RuntimeError> {
     let signer = config.validator_key.clone();
     Ok(CoreConfig {
@@ -313,6 +327,7 @@ fn core_config(
         bodies: recovered.bodies,
         certificate,
         checkpoint: config.vouched_for,
+        restored,
     })
 }
 

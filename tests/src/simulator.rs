@@ -20,6 +20,7 @@ pub mod faults;
 pub mod keys;
 pub mod load;
 pub mod log_files;
+pub mod mempool_files;
 pub mod network;
 pub mod node;
 pub mod oracles;

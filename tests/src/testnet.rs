@@ -196,12 +196,7 @@ impl Testnet {
     /// Returns one number of a node's metrics; `None` if it does not answer or has no such number.
     pub fn metric_of(&self, node: &str, name: &str) -> Option<u64> {
         let url = self.url_of(node)?;
-        let host = url.strip_prefix("http://")?;
-        let mut stream = TcpStream::connect(host).ok()?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
+        let text = exchange(&url, "GET /metrics", "")?;
         let number = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         text.lines().find_map(number)
     }
@@ -284,6 +279,37 @@ impl Drop for Testnet {
         // A test that failed early has nothing to stop.
         drop(self.run(&["testnet", "stop"]));
     }
+}
+
+/// Calls a method of the node at `url`, past the command line; returns the whole answer.
+///
+/// # Panics
+/// If it does not answer in JSON.
+pub fn call(url: &str, method: &str, parameters: &Value) -> Value {
+    try_call(url, method, parameters).unwrap_or_else(|| panic!("{url} does not answer {method}"))
+}
+
+/// The same; `None` if it does not answer.
+pub fn try_call(url: &str, method: &str, parameters: &Value) -> Option<Value> {
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
+    let answer = exchange(url, "POST /rpc", &call.to_string())?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str(body).ok()
+}
+
+/// Sends one request; returns the answer with its head, `None` if there is none.
+fn exchange(url: &str, request: &str, body: &str) -> Option<String> {
+    let host = url.strip_prefix("http://")?;
+    let mut stream = TcpStream::connect(host).ok()?;
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Waits until `done` returns something.

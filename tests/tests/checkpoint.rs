@@ -73,10 +73,11 @@ impl Home {
 
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(["node", "run", "--listen"]);
+        command.args(["node", "run"]);
         if !more.contains(&"--http") {
             command.args(["--http", "127.0.0.1:0"]);
         }
+        command.arg("--listen");
         command.arg(format!("127.0.0.1:{}", self.port));
         command
             .arg("--genesis")

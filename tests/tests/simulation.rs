@@ -170,6 +170,41 @@ fn finds_votes_that_are_called_durable_too_early() {
     assert_eq!(find((1..=5).map(crashing)), None);
 }
 
+/// Every submission that a node called accepted is still there after each start.
+#[test]
+fn what_was_accepted_and_what_waits_at_a_clean_stop_is_not_forgotten() {
+    let busy = |seed| Config {
+        crashes: 8,
+        stops: 8,
+        load_per_second: 60,
+        partitions: 2,
+        ..Config::calm(seed, 4, 20)
+    };
+    let reports = hold((400..=407).map(busy));
+    assert!(reports.iter().all(|report| report.stops > 0));
+    let kept = reports.iter().map(|report| report.promises_kept);
+    assert!(kept.sum::<u64>() > 100);
+}
+
+#[test]
+fn finds_submissions_that_are_called_durable_too_early() {
+    let planted = Some(Planted::SubmissionsNotSynced);
+    let crashing = |seed| Config {
+        crashes: 8,
+        partitions: 2,
+        load_per_second: 60,
+        ..Config::calm(seed, 4, 20)
+    };
+    assert_eq!(
+        find((1..=5).map(|seed| Config {
+            planted,
+            ..crashing(seed)
+        })),
+        Some("O12")
+    );
+    assert_eq!(find((1..=5).map(crashing)), None);
+}
+
 #[test]
 fn finds_signatures_that_nobody_checks() {
     let planted = Some(Planted::SignaturesUnchecked);

@@ -1,5 +1,6 @@
-//! A node between two chains of its network: running, after a long sleep, and new, with a checkpoint
-//! and without. The other chain is one that validators wrote who had left, or who sign both.
+//! A node between two chains of its network: running, after a long sleep, and new, with a
+//! checkpoint and without. The other chain is one that validators wrote who had left, or who sign
+//! both.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ fn player(genesis: &Genesis, branch: Branch, height: Height) -> Player {
     Player {
         disk: chain(genesis, branch, height),
         checkpoint: None,
-        ahead_ms: 0,
+        is_liar: false,
     }
 }
 
@@ -68,7 +69,10 @@ fn a_running_node_that_meets_another_chain_stops_with_a_block_of_each() {
     let genesis = genesis(LONG_MS);
     for (from, height) in OTHERS {
         let branch = Branch::From(from);
-        let other = player(&genesis, branch, height);
+        let other = Player {
+            is_liar: true,
+            ..player(&genesis, branch, height)
+        };
         let stage = play(&genesis, vec![player(&genesis, Branch::Main, TIP), other]);
         let found = conflict(&stage);
         let ours = found.trusted.as_ref().expect("a block of ours");
@@ -102,7 +106,10 @@ fn a_chain_that_only_ends_earlier_or_later_stops_nobody() {
 fn keys_of_long_ago_stop_nobody_and_are_told_of_once() {
     let genesis = genesis(SHORT_MS);
     for (from, height) in OTHERS {
-        let other = || player(&genesis, Branch::From(from), height);
+        let other = || Player {
+            is_liar: true,
+            ..player(&genesis, Branch::From(from), height)
+        };
         let players = vec![
             player(&genesis, Branch::Main, TIP),
             other(),

@@ -37,9 +37,11 @@ Examples:
 One peer's address is enough to join. --checkpoint HEIGHT:HASH, from somebody you trust, is compared
 with the block of that height, which is stored or still to come: the node stops at another one, with
 exit code 9, and keeps nothing above it. A node that is new, or slept for longer than the trust
-period, needs one to know that validators who left do not write its history. Flags win over the environment (STARLING_LISTEN,
-STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX,
-STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that over the config file. Keys of the file:
+period, needs one to know that validators who left do not write its history.
+
+Flags win over the environment (STARLING_LISTEN, STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS,
+STARLING_HISTORY_INDEX, STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that over the config file.
+Keys of the file:
 data_dir, genesis, listen, http, peers, validator_key, node_key, log, keep_blocks,
 history_index, snapshot_epochs; paths are relative to it.";
 

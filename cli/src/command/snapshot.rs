@@ -148,14 +148,18 @@ pub(crate) fn run(context: &Context, args: &SnapshotArgs) -> Outcome {
             snapshot,
             trust,
             config,
-        } => verify::run(context, snapshot, &known(trust, config.as_deref())?),
+        } => verify::run(
+            context,
+            snapshot,
+            &known(context, trust, config.as_deref())?,
+        ),
         SnapshotCommand::Restore {
             snapshot,
             trust,
             node,
             force,
         } => {
-            let known = known(trust, node.config.as_deref())?;
+            let known = known(context, trust, node.config.as_deref())?;
             let data_dir = data_dir(context, node)?;
             let target = restore::Target {
                 ledger: data_dir.join("ledger"),
@@ -193,7 +197,7 @@ fn data_dir(context: &Context, named: &NodeFolder) -> Outcome<PathBuf> {
 }
 
 /// Reads the genesis, and what vouches for a snapshot.
-fn known(trust: &Trust, config: Option<&Path>) -> Outcome<Known> {
+fn known(context: &Context, trust: &Trust, config: Option<&Path>) -> Outcome<Known> {
     let named = match (&trust.genesis, config) {
         (Some(genesis), _) => Some(genesis.clone()),
         (None, Some(config)) => NodeConfig::read(config)?.genesis,
@@ -205,7 +209,8 @@ fn known(trust: &Trust, config: Option<&Path>) -> Outcome<Known> {
     })?;
     Ok(Known {
         genesis: genesis_file::read(&genesis)?,
-        checkpoint: trust.checkpoint,
+        // The same flag, typed before the command or after it.
+        checkpoint: trust.checkpoint.or(context.global.checkpoint),
     })
 }
 

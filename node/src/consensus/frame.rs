@@ -63,11 +63,12 @@ pub fn append(out: &mut Vec<u8>, payload: &[u8]) {
 pub fn read(bytes: &[u8]) -> Result<Frames<'_>, FrameError> {
     let mut payloads = Vec::new();
     let mut offset = 0;
-    while let Some(payload) = frame_at(bytes, offset) {
+    while let Some(payload) = frame_at(bytes, offset, MAX_PAYLOAD_BYTES) {
         payloads.push((offset, payload));
         offset += HEADER_BYTES + payload.len();
     }
-    let behind = (offset + 1..bytes.len()).any(|later| frame_at(bytes, later).is_some());
+    let good = |later| frame_at(bytes, later, MAX_PAYLOAD_BYTES).is_some();
+    let behind = (offset + 1..bytes.len()).any(good);
     if behind {
         return Err(FrameError::Damaged { offset });
     }
@@ -77,13 +78,55 @@ pub fn read(bytes: &[u8]) -> Result<Frames<'_>, FrameError> {
     })
 }
 
-fn frame_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
+/// What is good of a file whose loss is an inconvenience and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Salvage<'a> {
+    /// The payloads of all good frames, in order.
+    pub payloads: Vec<&'a [u8]>,
+    /// In how many places something bad stands before a good frame.
+    pub damaged: usize,
+    /// Where the last good frame ends; what follows is a torn tail.
+    pub good_bytes: usize,
+}
+
+/// Reads the good frames of a file, of at most `payload_max` bytes each, and passes by what is bad.
+///
+/// What looks like a frame inside of a bad one is taken for one, so this is for content that is
+/// checked again. `payload_max` bounds what a search costs, too: each place that looks like a frame
+/// is hashed that far at most.
+pub fn salvage(bytes: &[u8], payload_max: usize) -> Salvage<'_> {
+    let mut found = Salvage {
+        payloads: Vec::new(),
+        damaged: 0,
+        good_bytes: 0,
+    };
+    let good_at = |offset| frame_at(bytes, offset, payload_max);
+    let mut offset = 0;
+    while offset < bytes.len() {
+        if let Some(payload) = good_at(offset) {
+            found.payloads.push(payload);
+            offset += HEADER_BYTES + payload.len();
+            found.good_bytes = offset;
+            continue;
+        }
+        match (offset + 1..bytes.len()).find(|later| good_at(*later).is_some()) {
+            Some(later) => {
+                found.damaged += 1;
+                offset = later;
+            }
+            None => break,
+        }
+    }
+    found
+}
+
+fn frame_at(bytes: &[u8], offset: usize, payload_max: usize) -> Option<&[u8]> {
     let rest = bytes.get(offset..)?;
     let rest = rest.strip_prefix(&MARK)?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let (sum, rest) = rest.split_first_chunk::<8>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    if length > MAX_PAYLOAD_BYTES {
+    if length > payload_max {
         return None;
     }
     let payload = rest.get(..length)?;
@@ -129,6 +172,24 @@ mod tests {
         let good = bytes.len();
         bytes.extend_from_slice(&[0; 512]);
         assert_eq!(read(&bytes).unwrap().good_bytes, good);
+        assert_eq!(salvage(&bytes, 64).good_bytes, good);
+    }
+
+    #[test]
+    fn salvages_what_stands_around_damage() {
+        let whole = file(&[b"one", b"two", b"three"]);
+        let (one, two) = (file(&[b"one"]).len(), file(&[b"one", b"two"]).len());
+        for position in one..two {
+            let mut bytes = whole.clone();
+            bytes[position] ^= 1;
+            let found = salvage(&bytes, 64);
+            assert_eq!(found.payloads, [&b"one"[..], b"three"], "{position}");
+            assert_eq!((found.damaged, found.good_bytes), (1, whole.len()));
+            let torn = salvage(&bytes[..two], 64);
+            assert_eq!((torn.damaged, torn.good_bytes), (0, one));
+        }
+        // A frame of more than the caller ever writes is no frame.
+        assert_eq!(salvage(&whole, 4).payloads, [&b"one"[..], b"two"]);
     }
 
     #[test]

@@ -114,6 +114,13 @@ impl Hold {
         promised.then_some(&held.coming.transaction)
     }
 
+    /// Returns those that a request was told are accepted, each sender's in order.
+    pub(super) fn told(&self) -> impl Iterator<Item = &RawTransaction> {
+        let held = self.places.iter().filter_map(|(.., id)| self.held.get(id));
+        let told = held.filter(|held| held.coming.origin == Origin::Told);
+        told.map(|held| held.coming.transaction.raw())
+    }
+
     /// Holds a transaction back; returns the one that finds no place any more, maybe itself.
     pub(super) fn put(&mut self, coming: Coming, why: Why) -> Option<Coming> {
         let (sender, wire_id) = (coming.transaction.sender(), coming.transaction.wire_id());

@@ -13,6 +13,8 @@ use starling_ledger::storage::View;
 use starling_ledger::transaction::{Nonce, RawTransaction, TransactionId, WireId};
 use starling_ledger::vote::{Height, Round};
 
+use super::own::{KeepId, KeepWrite};
+use super::restore::RestoreReport;
 use crate::consensus::guard::GuardRecord;
 use crate::consensus::wal::LogRecord;
 use crate::consensus::{ConsensusEvent, PersistId};
@@ -60,6 +62,11 @@ pub enum Input {
     Logged {
         /// Which ones.
         id: PersistId,
+    },
+    /// Submissions are on disk, synced.
+    Kept {
+        /// The last of them; those before it are, too.
+        up_to: KeepId,
     },
     /// Blocks were read for a neighbour.
     BlocksRead {
@@ -140,6 +147,8 @@ pub enum Action {
     },
     /// Append records to the consensus log, synced.
     Log(LogWrite),
+    /// Append a submission of this node's own users to the journal, synced.
+    Keep(KeepWrite),
     /// Read final blocks for a neighbour.
     ReadBlocks {
         /// Who asks.
@@ -193,7 +202,7 @@ pub enum Request {
 
 /// What the core answers.
 pub enum Answer {
-    /// The transaction waits now, or did so before.
+    /// The transaction waits now, or did so before, and is kept over any stop of this node.
     Submitted {
         /// Its id.
         id: TransactionId,
@@ -224,6 +233,8 @@ pub enum Event {
     Accepted(TransactionId),
     /// A transaction that was accepted waits here no longer, and no block holds it.
     Left(Left),
+    /// What waited before the last stop was checked again.
+    Restored(RestoreReport),
     /// A transaction of our own was handed to neighbours.
     Gossiped {
         /// Which one.

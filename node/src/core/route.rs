@@ -1,5 +1,7 @@
 //! Translates what the nested machines want: of each other, of workers and disk, of the outside.
 
+use std::collections::BTreeSet;
+
 use starling_gossip::Action as GossipAction;
 use starling_gossip::Input as GossipInput;
 use starling_gossip::fault::PeerFault;
@@ -11,8 +13,8 @@ use super::{Action, Core, Event, HaltReason, LogWrite};
 use crate::consensus;
 use crate::consensus::wal::{LogEntry, LogRecord};
 
-/// Most waiting transactions offered to a new neighbour. Our choice: what the healing of a network
-/// split needs first; the rest follows from other neighbours.
+/// Most waiting transactions offered to a new neighbour, those submitted here first. Our choice:
+/// what the healing of a network split needs first; the rest follows from other neighbours.
 const OFFER_MAX: usize = 10_000;
 
 impl Core {
@@ -163,10 +165,22 @@ impl Core {
     fn peer_up(&mut self, peer: starling_gossip::PeerId) {
         self.neighbours.insert(peer);
         self.tell_consensus(consensus::Input::PeerUp(peer));
-        let transactions: Vec<RawTransaction> =
-            self.mempool.all().take(OFFER_MAX).cloned().collect();
+        let transactions = self.offered();
         if !transactions.is_empty() {
             self.tell_gossip(GossipInput::Offer { peer, transactions });
         }
+    }
+
+    /// What a new neighbour is offered: first what waits of those who submitted something here,
+    /// each account's in the order of nonces. What is not on disk yet comes to it a moment later.
+    fn offered(&self) -> Vec<RawTransaction> {
+        let own = self.own.open().take(OFFER_MAX);
+        let own = own.filter_map(|id| Some(self.mempool.by_id(id)?.sender()));
+        let own: BTreeSet<_> = own.collect();
+        let first = own.iter().flat_map(|account| self.mempool.of(account));
+        // One that comes twice is offered once.
+        let all = first.chain(self.mempool.all()).take(OFFER_MAX);
+        let durable = all.filter(|waiting| !self.own.is_under_way(&waiting.id()));
+        durable.map(|waiting| waiting.raw().clone()).collect()
     }
 }

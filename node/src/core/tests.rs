@@ -70,6 +70,9 @@ impl Node {
             recovered: Recovered::default(),
             bodies: Vec::new(),
             certificate: None,
+            restored: Restored::default(),
+            checkpoint: None,
+            instance: 1,
         };
         let worker = Worker::new(scheme, tip.genesis_hash);
         let now = Now {
@@ -136,6 +139,7 @@ impl Node {
         };
         let mut actions = Vec::new();
         self.core.handle(now, input, &mut actions);
+        let mut kept = None;
         for action in actions {
             match action {
                 Action::Work { id, work } => self.works.push_back((id, work)),
@@ -148,9 +152,13 @@ impl Node {
                 Action::Event(Event::Left(left)) => {
                     self.told.push(format!("left: {}", left.why.code()));
                 }
+                Action::Keep(write) => kept = Some(write.id),
                 Action::Halt(reason) => panic!("{reason}"),
                 _ => {}
             }
+        }
+        if let Some(up_to) = kept {
+            self.handle(Input::Kept { up_to });
         }
     }
 

@@ -22,6 +22,7 @@ use starling_ledger::vote::Height;
 
 use super::checks::Source;
 use super::hold::{Coming, Origin, TRIES, Why};
+use super::own::Owed;
 use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId, WorkId};
 use crate::mempool::{Departure, Left, MempoolError, RanQueue};
 use crate::work::{CheckError, CheckedTransaction, Work};
@@ -32,12 +33,19 @@ const HELD_BATCH: usize = 256;
 impl Core {
     /// A request of the HTTP side.
     pub(super) fn request(&mut self, id: RequestId, request: Request) {
+        let Some(request) = self.restore.hold_back(id, request) else {
+            return;
+        };
+        let Some(request) = self.restore.hold_back(id, request) else {
+            return;
+        };
         let answer = match request {
             Request::Submit(raw) => return self.submit(id, raw),
             Request::NextNonce(account) => Answer::NextNonce(self.mempool.next_nonce(&account)),
             Request::Pending(id) => {
                 let waiting = self.mempool.by_id(&id).or_else(|| self.hold.by_id(&id));
-                Answer::Pending(waiting.map(|transaction| transaction.raw().clone()))
+                let waiting = waiting.map(|transaction| transaction.raw());
+                Answer::Pending(waiting.or_else(|| self.restore.by_id(&id)).cloned())
             }
             Request::Peers => Answer::Peers(self.gossip.peers()),
         };
@@ -48,9 +56,20 @@ impl Core {
         let wire_id = raw.wire_id();
         let waiting = self.mempool.by_wire_id(&wire_id);
         if let Some(known) = waiting.or_else(|| self.hold.promised(&wire_id)) {
-            let answer = submitted(known, true);
+            let transaction = Arc::clone(known);
+            self.keep(Owed {
+                request: id,
+                transaction,
+                known: true,
+            });
+        } else if let Some(held) = self.restore.by_wire_id(&wire_id) {
+            let answer = Answer::Submitted {
+                id: held,
+                wire_id,
+                known: true,
+            };
             self.out.push(Action::Answer { id, answer });
-        } else if self.checks.is_full() {
+        } else if self.checks.is_full() || self.own.is_full() {
             let error = MempoolError::Busy;
             self.answer_refused(id, error.code(), error.to_string());
         } else {
@@ -161,7 +180,7 @@ impl Core {
 
     /// Lets a transaction into the mempool, if it applies to the tip behind what waits of its
     /// sender; `None` if the check is of too old a tip to tell.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         transaction: &Arc<VerifiedTransaction>,
         reads: &ReadSet,
@@ -198,13 +217,16 @@ impl Core {
                     false => self.tell_verdict(transaction.wire_id(), Verdict::Accepted),
                 }
             }
-            Origin::Asked(id) => {
-                let answer = submitted(transaction, false);
-                self.out.extend([accepted, Action::Answer { id, answer }]);
-                self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw));
-            }
+            Origin::Asked(request) => self.keep(Owed {
+                request,
+                transaction: Arc::clone(transaction),
+                known: false,
+            }),
+            // It is sent on when it is on disk.
+            Origin::Told if self.own.is_under_way(&transaction.id()) => {}
             Origin::Told => self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw)),
         }
+        self.restore.changed();
         let sender = transaction.sender();
         if let Some(next) = self.mempool.next_nonce(&sender) {
             let due = self.hold.behind(&sender, next);
@@ -250,11 +272,12 @@ impl Core {
             (Some(displaced), _) => self.refuse(&displaced, MempoolError::Busy),
             (None, _) => {}
         }
-        if let Some(id) = asked {
-            let answer = submitted(&transaction, false);
-            self.out
-                .push(Action::Event(Event::Accepted(transaction.id())));
-            self.out.push(Action::Answer { id, answer });
+        if let Some(request) = asked {
+            self.keep(Owed {
+                request,
+                transaction,
+                known: false,
+            });
         }
     }
 
@@ -266,8 +289,11 @@ impl Core {
             } => {}
             Origin::Peer { .. } => self.tell_verdict(transaction.wire_id(), Verdict::Dropped),
             Origin::Asked(id) if error == MempoolError::Known => {
-                let answer = submitted(transaction, true);
-                self.out.push(Action::Answer { id, answer });
+                self.keep(Owed {
+                    request: id,
+                    transaction: Arc::clone(transaction),
+                    known: true,
+                });
             }
             Origin::Asked(id) => self.answer_refused(id, error.code(), error.to_string()),
             // Where it waits all the same, it has not left.
@@ -275,7 +301,7 @@ impl Core {
             Origin::Told => {
                 let why = Departure::of_refusal(error);
                 let id = transaction.id();
-                self.out.push(Action::Event(Event::Left(Left { id, why })));
+                self.left(Left { id, why });
             }
         }
     }
@@ -288,6 +314,10 @@ impl Core {
     ) {
         self.mempool.apply_block(touched, included);
         self.hold.apply_block(included);
+        for id in included {
+            self.own.included(id);
+        }
+        self.restore.changed();
         let time_ms = self.tip.time_ms.saturating_add(1);
         self.mempool.expire(time_ms);
         for coming in self.hold.expire(time_ms) {
@@ -308,9 +338,9 @@ impl Core {
 
     /// Tells what left the mempool.
     pub(super) fn tell_left(&mut self) {
-        let left = self.mempool.take_left().into_iter();
-        self.out
-            .extend(left.map(|left| Action::Event(Event::Left(left))));
+        for left in self.mempool.take_left() {
+            self.left(left);
+        }
     }
 
     fn check_held(&mut self, due: Vec<RawTransaction>) {
@@ -366,13 +396,5 @@ impl Core {
     fn tell_verdict(&mut self, wire_id: WireId, verdict: Verdict) {
         let input = starling_gossip::Input::TransactionChecked { wire_id, verdict };
         self.tell_gossip(input);
-    }
-}
-
-fn submitted(transaction: &VerifiedTransaction, known: bool) -> Answer {
-    Answer::Submitted {
-        id: transaction.id(),
-        wire_id: transaction.wire_id(),
-        known,
     }
 }

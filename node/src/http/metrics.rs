@@ -30,7 +30,7 @@ use super::answer::{failure, respond};
 use super::error::RpcError;
 use super::site::Site;
 use crate::api::DutyReply;
-use crate::core::{Answer, Request, Status};
+use crate::core::{Answer, Request, RestoreReport, Status};
 
 /// Most transactions on their way whose time is kept: 1 MiB.
 const WAITING_MAX: usize = 20_000;
@@ -69,6 +69,7 @@ pub(super) struct Metrics {
     blocks_fetched: Counter,
     transactions: Counter,
     transactions_left: Family<Labels, Counter>,
+    transactions_restored: Family<Labels, Counter>,
     finality: Histogram,
     waiting: Mutex<BTreeMap<TransactionId, Instant>>,
 }
@@ -102,6 +103,7 @@ impl Default for Metrics {
             blocks_fetched: Counter::default(),
             transactions: Counter::default(),
             transactions_left: Family::default(),
+            transactions_restored: Family::default(),
             finality: Histogram::new(buckets),
             waiting: Mutex::default(),
         };
@@ -228,6 +230,10 @@ impl Metrics {
         let left = "Transactions that left the mempool without a block, by why";
         let family = self.transactions_left.clone();
         self.registry.register("transactions_left", left, family);
+        let restored = "Transactions that waited before the last stop, by what became of them";
+        let family = self.transactions_restored.clone();
+        self.registry
+            .register("transactions_restored", restored, family);
         let finality = "From acceptance by this node to finality";
         self.registry
             .register("finality_seconds", finality, self.finality.clone());
@@ -241,6 +247,17 @@ impl Metrics {
     /// A validator was seen signing twice.
     pub(super) fn offended(&self) {
         self.offences.inc();
+    }
+
+    /// What waited before the last stop was checked again.
+    pub(super) fn restored(&self, report: &RestoreReport) {
+        let stay = [("waiting", report.waiting), ("held", report.held)];
+        let gone = report.gone.iter().map(|(why, count)| (*why, *count));
+        for (outcome, count) in stay.into_iter().chain(gone) {
+            let labels = vec![("outcome", outcome.to_owned())];
+            let counter = self.transactions_restored.get_or_create(&labels);
+            counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+        }
     }
 
     /// A transaction entered the mempool.

@@ -140,6 +140,10 @@ impl Appender {
             std::fs::rename(&beside, &self.path)?;
             sync_folder(&self.path)
         });
+        if written.is_err() {
+            // Its room may be what the disk lacks.
+            let _ = std::fs::remove_file(&beside);
+        }
         written.map_err(|source| self.failed(source))?;
         *self = Self::open(self.path.clone())?;
         Ok(())
@@ -167,7 +171,7 @@ fn identity(file: &File) -> io::Result<FolderId> {
 }
 
 /// Makes a new or renamed file's name durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent()
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -17,6 +17,7 @@ use super::consensus_log::{LogSender, Logged};
 use super::disk::{Disk, DiskResult};
 use super::fork_file;
 use super::handle::{NodeHandle, NumberedRequest};
+use super::mempool_files::{Dump, Kept, Submissions};
 use super::snapshots::Snapshots;
 use super::workers::Workers;
 use crate::core::{Action, Answer, Core, HaltReason, Input, RequestId, WorkId};
@@ -33,6 +34,7 @@ pub(super) struct Driver {
     pub(super) disk: Disk,
     pub(super) workers: Workers,
     pub(super) log: LogSender,
+    pub(super) submissions: Submissions,
     pub(super) handle: NodeHandle,
     /// Inputs that arose while actions were carried out.
     pub(super) at_once: VecDeque<Input>,
@@ -49,6 +51,7 @@ pub(super) struct Driver {
 /// Where inputs come from.
 pub(super) struct Inboxes {
     pub(super) logged_inbox: UnboundedReceiver<Logged>,
+    pub(super) kept_inbox: UnboundedReceiver<Kept>,
     pub(super) disk_inbox: UnboundedReceiver<DiskResult>,
     pub(super) work_inbox: UnboundedReceiver<(WorkId, WorkResult)>,
     pub(super) request_inbox: Receiver<NumberedRequest>,
@@ -63,20 +66,21 @@ struct Waiting {
 }
 
 impl Driver {
-    /// Runs until `stop` fires or the node must stop.
+    /// Runs until `stop` fires or the node must stop; returns the writing of what waits then.
     pub(super) async fn run(
         mut self,
         mut actions: Vec<Action>,
         mut inboxes: Inboxes,
         mut stop: oneshot::Receiver<()>,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<Dump, RuntimeError> {
         let mut waiting = Waiting::default();
         loop {
             self.carry_out(&mut actions, &mut waiting)?;
             self.publish();
             let Some(input) = self.next(&mut inboxes, &mut stop, &mut waiting).await? else {
+                let dump = self.submissions.dump(self.core.waiting())?;
                 self.transport.close().await;
-                return Ok(());
+                return Ok(dump);
             };
             self.core.handle(self.clock.now(), input, &mut actions);
         }
@@ -109,6 +113,7 @@ impl Driver {
         let input = tokio::select! {
             _ = stop => return Ok(None),
             Some(logged) = inboxes.logged_inbox.recv() => Input::Logged { id: logged? },
+            Some(kept) = inboxes.kept_inbox.recv() => Input::Kept { up_to: kept? },
             Some(result) = inboxes.disk_inbox.recv() => on_disk(result)?,
             Some((id, result)) = inboxes.work_inbox.recv() => Input::Worked { id, result },
             Some(event) = inboxes.links.next() => {
@@ -158,6 +163,9 @@ impl Driver {
                     require(self.disk.commit(block, certificate), "the disk")?;
                 }
                 Action::Log(write) => require(self.log.write(write), "the consensus log")?,
+                Action::Keep(write) => {
+                    require(self.submissions.keep(write), "the journal of submissions")?;
+                }
                 Action::ReadBlocks { peer, from, count } => {
                     // Unanswered, the neighbour asks elsewhere.
                     self.disk.read(peer, from, count);

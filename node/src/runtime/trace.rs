@@ -19,6 +19,7 @@ pub(super) fn trace(event: &Event) {
             let transactions = transactions.len();
             tracing::info!(height, %block, transactions, signed, validators, synced, "block final");
         }
+        Event::Restored(report) => tracing::info!("{report}"),
         Event::Note(text) => tracing::info!("{text}"),
         Event::Warning(text) => tracing::warn!("{text}"),
         Event::Consensus(step) => consensus(step),

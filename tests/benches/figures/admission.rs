@@ -11,7 +11,9 @@ use starling_ledger::execution::Tip;
 use starling_ledger::keys::{Ed25519, SignatureScheme};
 use starling_ledger::transaction::RawTransaction;
 use starling_node::consensus::Recovered;
-use starling_node::core::{Action, Answer, Core, CoreConfig, Input, Now, Request, RequestId};
+use starling_node::core::{
+    Action, Answer, Core, CoreConfig, Input, Now, Request, RequestId, Restored,
+};
 use starling_node::mempool::Limits;
 use starling_node::work::{Work, WorkResult, Worker};
 
@@ -99,6 +101,8 @@ fn enter(tip: &Tip, transfers: &[RawTransaction]) -> Spent {
                         let result = worker.run(work);
                         input = Some(Input::Worked { id, result });
                     }
+                    // What keeping it on disk takes is not the core's.
+                    Action::Keep(write) => input = Some(Input::Kept { up_to: write.id }),
                     Action::Answer {
                         answer: Answer::Submitted { .. },
                         ..
@@ -132,5 +136,8 @@ fn config(tip: &Tip) -> CoreConfig {
         recovered: Recovered::default(),
         bodies: Vec::new(),
         certificate: None,
+        checkpoint: None,
+        instance: 1,
+        restored: Restored::default(),
     }
 }

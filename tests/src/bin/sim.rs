@@ -48,6 +48,9 @@ struct Arguments {
     /// How often a node loses power.
     #[arg(long)]
     crashes: Option<u32>,
+    /// How often a node is stopped in good order.
+    #[arg(long)]
+    stops: Option<u32>,
     /// How often a node loses its disk.
     #[arg(long)]
     wipes: Option<u32>,
@@ -163,6 +166,7 @@ impl Arguments {
             partitions: self.partitions.unwrap_or(drawn.partitions),
             crashes: self.crashes.unwrap_or(drawn.crashes),
             link_breaks: self.breaks.unwrap_or(drawn.link_breaks),
+            stops: self.stops.unwrap_or(drawn.stops),
             wipes: self.wipes.unwrap_or(drawn.wipes),
             observers: self.observers.unwrap_or(drawn.observers),
             skew_ms: self.skew.unwrap_or(drawn.skew_ms),
@@ -227,8 +231,9 @@ fn print(config: &Config, report: &Report, begun: Instant) {
     let spent_ms = begun.elapsed().as_millis().max(1);
     println!(
         "seed {} nodes {}: height {} in {}, {} events ({} per second), {} transactions final of {} \
-         submitted, {} blocks above round 0, {} synced, {} crashes, resumed in {} ms, sets changed \
-         {} times, {} sat out, {} punished, {} of {} precommits counted, trace {}",
+         submitted, {} blocks above round 0, {} synced, {} crashes, {} stops, {} promises \
+         kept over a start, resumed in {} ms, sets changed {} times, {} sat out, {} \
+         punished, {} of {} precommits counted, trace {}",
         config.seed,
         config.nodes,
         report.height,
@@ -240,6 +245,8 @@ fn print(config: &Config, report: &Report, begun: Instant) {
         report.rounds_above_0,
         report.synced,
         report.crashes,
+        report.stops,
+        report.promises_kept,
         report.resumed_ms,
         report.staking.sets_changed,
         report.staking.sat_out,

@@ -29,6 +29,8 @@ pub struct Config {
     pub partitions: u32,
     /// How often a node loses power, and with it all it did not sync.
     pub crashes: u32,
+    /// How often a node is stopped in good order.
+    pub stops: u32,
     /// How often a node loses its disk with everything on it, the sign guard too.
     pub wipes: u32,
     /// How often a link breaks by itself.
@@ -64,6 +66,8 @@ pub enum Planted {
     CommitNotSynced,
     /// The consensus log and the sign guard are called durable before they are.
     LogNotSynced,
+    /// Submissions are called durable before they are.
+    SubmissionsNotSynced,
     /// Signatures are not checked.
     SignaturesUnchecked,
 }
@@ -83,6 +87,7 @@ impl Config {
             delay_ms: (1, 20),
             partitions: 0,
             crashes: 0,
+            stops: 0,
             wipes: 0,
             link_breaks: 0,
             skew_ms: 200,
@@ -156,6 +161,17 @@ impl Config {
             ..Self::calm(seed, nodes, heights)
         }
         .with_drawn_staking()
+        .with_drawn_stops()
+    }
+
+    /// In every third, nodes are stopped in good order, too.
+    fn with_drawn_stops(self) -> Self {
+        let mut chance = Chance::new(self.seed, "stops");
+        if !chance.percent(33) {
+            return self;
+        }
+        let stops = u32::try_from(chance.between(1, 4)).unwrap_or_default();
+        Self { stops, ..self }
     }
 
     /// Draws a network in which `way` happens to a validator: 4 or 7 of them, two that follow, and
@@ -201,7 +217,7 @@ impl Config {
         let mut words = format!(
             "--seed {} --nodes {} --heights {} --loss {} --duplicates {} --delay {low}-{high} \
              --observers {} --partitions {} --crashes {} --wipes {} --breaks {} --skew {} \
-             --load {}",
+             --load {} --stops {}",
             self.seed,
             self.nodes,
             self.heights,
@@ -214,6 +230,7 @@ impl Config {
             self.link_breaks,
             self.skew_ms,
             self.load_per_second,
+            self.stops,
         );
         if self.staking != Staking::Off {
             words.push_str(&format!(" --staking {}", self.staking));

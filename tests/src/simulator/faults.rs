@@ -10,6 +10,8 @@ use super::config::Config;
 pub enum Fault {
     /// Nodes lose power in the same moment, each for a while.
     Crash(Vec<(usize, Duration)>),
+    /// Nodes stop in good order, each for a while.
+    Stop(Vec<(usize, Duration)>),
     /// A node loses power and its disk.
     Wipe(usize, Duration),
     /// The network is cut in two.
@@ -33,6 +35,7 @@ pub struct Faults {
     nodes: usize,
     heights: u64,
     crashes: Budget,
+    stops: Budget,
     wipes: Budget,
     cuts: Budget,
     breaks: Budget,
@@ -77,6 +80,7 @@ impl Faults {
             nodes: usize::from(config.nodes) + usize::from(config.observers),
             heights: config.heights,
             crashes: Budget::new(config.crashes),
+            stops: Budget::new(config.stops),
             wipes: Budget::new(config.wipes),
             cuts: Budget::new(config.partitions),
             breaks: Budget::new(config.link_breaks),
@@ -94,7 +98,8 @@ impl Faults {
         let done = height.max(seconds.saturating_mul(self.heights) / 60);
         let all = self.heights;
         match self.chance.between(0, 3) {
-            0 if self.crashes.take(done, all) => Some(self.crash()),
+            0 if self.crashes.take(done, all) => Some(Fault::Crash(self.some())),
+            0 if self.stops.take(done, all) => Some(Fault::Stop(self.some())),
             3 if 3 * done > all && self.wipes.take(done, all) => {
                 let node = self.chance.position(self.nodes);
                 Some(Fault::Wipe(node, self.chance.millis(100, 3_000)))
@@ -109,13 +114,14 @@ impl Faults {
     #[must_use]
     pub const fn are_spent(&self) -> bool {
         self.crashes.is_spent()
+            && self.stops.is_spent()
             && self.wipes.is_spent()
             && self.cuts.is_spent()
             && self.breaks.is_spent()
     }
 
     /// One node, and now and then all of them.
-    fn crash(&mut self) -> Fault {
+    fn some(&mut self) -> Vec<(usize, Duration)> {
         let all = self.chance.percent(15);
         let one = self.chance.position(self.nodes);
         let nodes = if all { 0..self.nodes } else { one..one + 1 };
@@ -124,7 +130,7 @@ impl Faults {
             1 | 2 => self.chance.millis(100, 2_000),
             _ => self.chance.millis(2_000, 8_000),
         };
-        Fault::Crash(nodes.map(|node| (node, down())).collect())
+        nodes.map(|node| (node, down())).collect()
     }
 
     /// One node, or a half; mostly in both directions.

@@ -14,6 +14,7 @@ use starling_ledger::genesis::{Genesis, local_consensus_key};
 use starling_ledger::keys::{SecretKey, SignatureScheme, Signer};
 use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{Durability, MemoryStorage, Storage};
+use starling_ledger::transaction::RawTransaction;
 use starling_ledger::vote::Height;
 use starling_node::consensus::Duty;
 use starling_node::consensus::recovery::{self, Opened, Owner};
@@ -23,6 +24,7 @@ use starling_node::work::{ExecutedBlock, Worker};
 
 use super::chance::Chance;
 use super::log_files::LogFiles;
+use super::mempool_files::MempoolFiles;
 use super::queue::NodeId;
 
 /// Microseconds on every node's monotonic clock when it starts. Not zero, and not the time of the
@@ -59,6 +61,8 @@ pub struct Node {
     pub storage: Arc<MemoryStorage>,
     /// Its log and guard.
     pub files: LogFiles,
+    /// What waits.
+    pub waiting: MempoolFiles,
     /// By how much its wall clock is wrong, milliseconds.
     pub skew_ms: i64,
     /// The last height its disk called durable.
@@ -124,6 +128,7 @@ impl Node {
             signer,
             storage: new_disk(setting)?,
             files: LogFiles::default(),
+            waiting: MempoolFiles::default(),
             skew_ms: 0,
             committed: 0,
             life: None,
@@ -157,6 +162,7 @@ impl Node {
             height: tip.height,
         };
         let found = self.recover(owner, &chain)?;
+        let restored = self.waiting.recover(tip.genesis_hash)?;
         let worker = Worker::new(Arc::clone(&setting.scheme), tip.genesis_hash);
         let own = address(self.id.index);
         let others = setting.peers.iter().filter(|peer| peer.address != own);
@@ -181,6 +187,7 @@ impl Node {
             bodies: found.bodies,
             certificate,
             checkpoint: setting.checkpoint,
+            restored,
         };
         self.id.life += 1;
         let height = tip.height;
@@ -235,6 +242,20 @@ impl Node {
         let kept = chance.position(self.storage.unsynced() + 1);
         self.storage.crash(kept);
         self.files.crash(chance);
+        self.waiting.crash(chance);
+    }
+
+    /// Stops in good order; returns what waited. What is under way to the disk may still get lost,
+    /// as in the product.
+    pub fn stop(&mut self, chance: &mut Chance) -> Vec<RawTransaction> {
+        let life = self.life.as_ref();
+        let waiting = life.map_or_else(Vec::new, |life| life.core.waiting());
+        let genesis = life.map(|life| life.core.settled().genesis_hash);
+        if let Some(genesis) = genesis {
+            self.waiting.dump(genesis, &waiting);
+        }
+        self.crash(chance);
+        waiting
     }
 
     /// Gets a new disk, on which there is nothing but the genesis.
@@ -244,6 +265,7 @@ impl Node {
     pub fn wipe(&mut self, setting: &Setting) -> Result<(), String> {
         self.storage = new_disk(setting)?;
         self.files = LogFiles::default();
+        self.waiting = MempoolFiles::default();
         self.committed = 0;
         Ok(())
     }
@@ -311,6 +333,19 @@ impl Life {
             blocks.push(raw.into());
         }
         Ok(blocks)
+    }
+}
+
+impl Life {
+    /// Reads one of our own blocks for the core, as the product does.
+    ///
+    /// # Errors
+    /// What the product would stop with.
+    pub fn read_own(&self, height: Height) -> Result<Input, String> {
+        let own = self.chain.read().own_block(height);
+        let own = own.map_err(|error| error.to_string())?;
+        let own = own.map(Box::new);
+        Ok(Input::OwnRead { height, own })
     }
 }
 

@@ -17,6 +17,7 @@
 //! | O10 | when faults end, five heights follow in time, everywhere | [`progress`] |
 //! | O11 | what waits would go into the next block, and who was told "accepted" hears the end |
 //! [`waiting`] |
+//! | O12 | what was accepted, and what waits at a clean stop, is not forgotten | [`promises`] |
 
 pub mod audit;
 pub mod bounds;
@@ -24,6 +25,7 @@ pub mod certificate;
 pub mod chain;
 pub mod ledger;
 pub mod progress;
+pub mod promises;
 pub mod reads;
 pub mod signing;
 pub mod staking;
@@ -42,6 +44,7 @@ use starling_node::work::ExecutedBlock;
 
 use self::chain::Chain;
 use self::ledger::Ledger;
+use self::promises::Promises;
 use self::reads::Reads;
 use self::signing::Signing;
 use self::staking::Staking;
@@ -66,6 +69,8 @@ pub struct Oracles {
     pub signing: Signing,
     /// O8.
     pub reads: Reads,
+    /// O12.
+    pub promises: Promises,
     /// O2 and O4, over sets that change.
     pub staking: Staking,
     /// O11.
@@ -91,6 +96,7 @@ impl Oracles {
             ledger: Ledger::new(genesis, Arc::clone(scheme)),
             signing: Signing::new(honest),
             reads: Reads::default(),
+            promises: Promises::default(),
             staking: Staking::new(genesis, stakers)?,
             waiting: Waiting::default(),
             network: certificate::Network {

@@ -61,6 +61,8 @@ pub enum News {
     Committed,
     /// The disk is done with the oldest write to the log.
     Logged,
+    /// The disk has synced what was submitted.
+    Kept,
     /// The disk is ready to read blocks for a neighbour.
     Read {
         /// Who asked.

@@ -30,6 +30,10 @@ pub struct Report {
     pub synced: u64,
     /// Crashes that happened.
     pub crashes: u64,
+    /// Clean stops that happened.
+    pub stops: u64,
+    /// Submissions that a node called accepted, and had not forgotten after a start.
+    pub promises_kept: u64,
     /// Time from the end of faults to the first new block, milliseconds.
     pub resumed_ms: u64,
     /// What happened to stakes and validators.

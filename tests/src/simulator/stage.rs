@@ -1,7 +1,8 @@
 //! A few nodes with disks that were written before, in virtual time, and nothing else: for what a
 //! whole simulated network cannot come to by itself, such as two chains.
 //!
-//! There are no faults and no chance but the seed of each node. All nodes only follow.
+//! There are no faults and no chance but the seed of each node. All nodes only follow; their clocks
+//! show an hour after the genesis.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub struct Stage {
     settings: Vec<Setting>,
     nodes: Vec<Node>,
     told: Vec<Told>,
+    liars: BTreeSet<usize>,
     links: BTreeMap<LinkId, [(usize, LinkId); 2]>,
     queue: BTreeMap<(Instant, u64), (usize, Input)>,
     now: Instant,
@@ -51,8 +53,8 @@ pub struct Player {
     pub disk: Arc<MemoryStorage>,
     /// The block that its operator vouches for.
     pub checkpoint: Option<Checkpoint>,
-    /// By how much its clock is ahead, milliseconds. It shows an hour after the genesis without.
-    pub ahead_ms: i64,
+    /// Whether it goes on with its chain whatever it is shown.
+    pub is_liar: bool,
 }
 
 impl Stage {
@@ -71,6 +73,7 @@ impl Stage {
             settings: Vec::new(),
             nodes: Vec::new(),
             told: Vec::new(),
+            liars: BTreeSet::new(),
             links: BTreeMap::new(),
             queue: BTreeMap::new(),
             now: Instant::START,
@@ -84,9 +87,11 @@ impl Stage {
                 scheme: Arc::new(Ed25519),
                 age_ms: 0,
             };
+            if player.is_liar {
+                stage.liars.insert(index);
+            }
             let mut node = Node::new(index, &setting, None).expect("the genesis is right");
             node.storage = player.disk;
-            node.skew_ms = player.ahead_ms;
             let seed = u64::try_from(index).unwrap_or_default();
             let started = node.start(stage.now, &setting, seed);
             let (_, actions) = started.expect("the disk holds a chain");
@@ -218,14 +223,17 @@ impl Stage {
                 Input::Committed { height, view }
             }
             Action::Log(write) => Input::Logged { id: write.id },
+            Action::Keep(write) => Input::Kept { up_to: write.id },
             Action::ReadBlocks { peer, from, count } => {
                 let blocks = life.read(from, count).expect("readable");
                 Input::BlocksRead { peer, from, blocks }
             }
             Action::ReadOwn { height } => {
-                let own = life.chain.read().own_block(height).expect("readable");
-                let own = own.map(Box::new);
-                Input::OwnRead { height, own }
+                // Who never compares never finds out.
+                if self.liars.contains(&index) {
+                    return;
+                }
+                life.read_own(height).expect("readable")
             }
             Action::Event(Event::Warning(words)) => return self.told[index].warnings.push(words),
             Action::Event(_) | Action::Answer { .. } => return,

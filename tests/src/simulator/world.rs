@@ -69,6 +69,8 @@ pub struct World {
     script: Option<Script>,
     /// Nodes that lose power at their next write to the log, each for how long.
     ambushes: BTreeMap<usize, Duration>,
+    /// What clients submitted and was not answered.
+    submissions: BTreeMap<RequestId, RawTransaction>,
     /// Whether faults go on.
     faulty: bool,
     oracles: Oracles,
@@ -134,6 +136,7 @@ impl World {
             machines,
             script: config.way.map(|way| Script::new(way, victim)),
             ambushes: BTreeMap::new(),
+            submissions: BTreeMap::new(),
             faulty: true,
             oracles,
             trace: Trace::new(config.verbose),
@@ -238,6 +241,8 @@ impl World {
         for node in &self.nodes {
             if let Some(life) = &node.life {
                 audit::audit(&self.oracles, node.id.index, &life.chain)?;
+                self.oracles
+                    .remembers(node.id.index, &life.core.waiting())?;
             }
         }
         self.check_punishment()?;
@@ -246,6 +251,7 @@ impl World {
         report.end = self.now;
         report.transactions = self.oracles.chain.transactions().len();
         report.rounds_above_0 = self.oracles.chain.rounds_above_0();
+        report.promises_kept = self.oracles.promises.restarts();
         report.staking = self.oracles.staking.figures();
         report.trace = self.trace.hash();
         Ok(report)
@@ -342,7 +348,9 @@ impl World {
 
     fn submit(&mut self, index: usize, raw: RawTransaction) -> Result<(), Breach> {
         self.report.submitted += 1;
-        let (id, request) = (RequestId(self.report.submitted), Request::Submit(raw));
+        let id = RequestId(self.report.submitted);
+        self.submissions.insert(id, raw.clone());
+        let (id, request) = (id, Request::Submit(raw));
         let node = self.nodes.get(index).filter(|node| node.life.is_some());
         match node.map(|node| node.id) {
             Some(node) => self.handle(node, Input::Request { id, request }),

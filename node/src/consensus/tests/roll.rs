@@ -48,13 +48,13 @@ fn own(height: Height, round: u32, block: Option<BlockHash>) -> OwnMessage {
 
 /// The latest call that left.
 fn call(bench: &Bench) -> CallId {
-    let calls = bench.out.iter().filter_map(|action| match action {
+    let mut calls = bench.out.iter().filter_map(|action| match action {
         Action::FloodRoll {
             message: RollMessage::Call(call, _),
         } if call.instance == 1 => Some(call.id(&GENESIS)),
         _ => None,
     });
-    calls.last().expect("it calls")
+    calls.next_back().expect("it calls")
 }
 
 fn answers(bench: &Bench) -> Vec<RollAnswer> {

@@ -1,15 +1,16 @@
 //! O9: no queue grows without bound, and no node spins.
 
 use starling_gossip::Instant;
+use starling_node::core::KEEPS_MAX;
 
 use super::Breach;
 use crate::simulator::node::Life;
 
 /// Most commits under way, as the product's disk thread takes them.
 const COMMITS_MAX: usize = 256;
-/// Most pieces of work under way: the product's checks, queues of its mempool, and its queue of
-/// blocks.
-const WORKS_MAX: usize = 16 + 1 + 64;
+/// Most pieces of work under way: the product's checks, queues of its mempool, one of what waited
+/// before the last stop, and its queue of blocks.
+const WORKS_MAX: usize = 16 + 1 + 1 + 64;
 /// Most writes to the log under way, as the product takes them.
 const WRITES_MAX: usize = 1_024;
 /// Most actions of one call. Our choice: a mempool offered to a new neighbour, frame by frame.
@@ -47,11 +48,17 @@ impl Spin {
 ///
 /// # Errors
 /// The queue that is too long.
-pub fn check(node: usize, life: &Life, writes: usize, actions: usize) -> Result<(), Breach> {
+pub fn check(
+    node: usize,
+    life: &Life,
+    (writes, keeps): (usize, usize),
+    actions: usize,
+) -> Result<(), Breach> {
     let queues = [
         ("commits", life.commits.len(), COMMITS_MAX),
         ("pieces of work", life.works, WORKS_MAX),
         ("writes to the log", writes, WRITES_MAX),
+        ("submissions to keep", keeps, KEEPS_MAX),
         ("actions at once", actions, ACTIONS_MAX),
     ];
     match queues.into_iter().find(|(_, count, most)| count > most) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use starling_gossip::{Lane, LinkId};
-use starling_node::core::{Action, Event as Told, LogWrite, WorkId};
+use starling_node::core::{Action, Answer, Event as Told, KeepWrite, LogWrite, RequestId, WorkId};
 use starling_node::work::{Work, WorkResult};
 
 use super::World;
@@ -28,7 +28,8 @@ impl World {
         if has_decided {
             self.oracles.waiting.check(id.index, &life.core)?;
         }
-        bounds::check(id.index, life, node.files.under_way(), count)
+        let writes = (node.files.under_way(), node.waiting.under_way());
+        bounds::check(id.index, life, writes, count)
     }
 
     fn act(&mut self, id: NodeId, action: Action) -> Result<(), Breach> {
@@ -69,6 +70,7 @@ impl World {
                 self.tell(at, id, News::Committed);
             }
             Action::Log(write) => self.log(id, &write),
+            Action::Keep(write) => self.keep(id, write),
             Action::ReadBlocks { peer, from, count } => {
                 let at = self.now + self.machines.micros(200, 3_000);
                 self.tell(at, id, News::Read { peer, from, count });
@@ -77,10 +79,10 @@ impl World {
                 let at = self.now + self.machines.micros(200, 3_000);
                 self.tell(at, id, News::ReadOwn(height));
             }
-            Action::Answer { id: request, .. } => {
-                self.trace
-                    .note((self.now, id.index), "answer", request.0, &[]);
-            }
+            Action::Answer {
+                id: request,
+                answer,
+            } => self.answered(id, request, &answer),
             Action::Event(event) => self.told(id, &event)?,
             Action::Halt(reason) => {
                 return Err(Breach::new(
@@ -110,6 +112,27 @@ impl World {
             // In the middle of the write, or right after it.
             let wait = self.machines.micros(1, 5_000);
             self.queue.push(now + wait, Event::Crash(id.index, down));
+        }
+    }
+
+    /// Begins to keep a submission, or puts it behind those that are being kept.
+    fn keep(&mut self, id: NodeId, write: KeepWrite) {
+        let bytes = &write.transaction.0;
+        self.trace
+            .note((self.now, id.index), "keep", write.id.0, bytes);
+        if self.nodes[id.index].waiting.begin(write) {
+            self.sync_submissions(id);
+        }
+    }
+
+    /// A node answers a client.
+    fn answered(&mut self, id: NodeId, request: RequestId, answer: &Answer) {
+        self.trace
+            .note((self.now, id.index), "answer", request.0, &[]);
+        let raw = self.submissions.remove(&request);
+        if let (Answer::Submitted { id: accepted, .. }, Some(raw)) = (answer, raw) {
+            let promises = &mut self.oracles.promises;
+            promises.accepted(id.index, *accepted, &raw);
         }
     }
 
@@ -173,6 +196,14 @@ impl World {
         if let Told::Final { height, synced, .. } = event {
             self.oracles.reads.shown(id.index, *height)?;
             self.report.synced += u64::from(*synced);
+        }
+        if let Told::Left(left) = event {
+            self.oracles.promises.left(id.index, &left.id);
+        }
+        if let Told::Restored(_) = event {
+            let life = self.nodes[id.index].life.as_ref();
+            let waiting = life.map_or_else(Vec::new, |life| life.core.waiting());
+            self.oracles.remembers(id.index, &waiting)?;
         }
         self.trace
             .say(self.now, Some(id.index), || format!("{event:?}"));

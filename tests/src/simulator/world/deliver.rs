@@ -54,9 +54,8 @@ impl World {
                     Link::Disconnected { link, .. } if !life.links.remove(link) => return Ok(None),
                     _ => true,
                 };
-                let words = format!("{input:?}");
-                self.trace
-                    .note((self.now, index), "link", 0, words.as_bytes());
+                let (at, words) = ((self.now, index), format!("{input:?}"));
+                self.trace.note(at, "link", 0, words.as_bytes());
                 self.trace.say(self.now, Some(index), || words);
                 Some(Input::Gossip(input))
             }
@@ -86,6 +85,7 @@ impl World {
             }
             News::Committed => self.committed(index)?,
             News::Logged => self.logged(index)?,
+            News::Kept => self.kept(id),
             News::Read { peer, from, count } => {
                 let blocks = life
                     .read(from, count)
@@ -96,11 +96,9 @@ impl World {
                 Some(Input::BlocksRead { peer, from, blocks })
             }
             News::ReadOwn(height) => {
-                let own = life.chain.read().own_block(height);
-                let own = own.map_err(|error| failing(index, &error.to_string()))?;
-                let own = own.map(Box::new);
                 self.trace.note((self.now, index), "read own", height, &[]);
-                Some(Input::OwnRead { height, own })
+                let own = life.read_own(height);
+                own.map(Some).map_err(|what| failing(index, &what))?
             }
         })
     }
@@ -138,6 +136,22 @@ impl World {
             self.trace.note((self.now, index), "logged", id.0, &[]);
         }
         Ok(id.map(|id| Input::Logged { id }))
+    }
+
+    /// The disk has synced what was submitted.
+    fn kept(&mut self, id: NodeId) -> Option<Input> {
+        let (up_to, another) = self.nodes[id.index].waiting.finish()?;
+        self.trace.note((self.now, id.index), "kept", up_to.0, &[]);
+        if another {
+            self.sync_submissions(id);
+        }
+        Some(Input::Kept { up_to })
+    }
+
+    /// A sync of submissions begins.
+    pub(super) fn sync_submissions(&mut self, id: NodeId) {
+        let at = self.now + self.machines.micros(200, 4_000);
+        self.tell(at, id, News::Kept);
     }
 
     /// Sees to it that a node is woken at its deadline.

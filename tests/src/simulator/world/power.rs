@@ -23,9 +23,17 @@ impl World {
         self.oracles.reads.started(index, tip, node.committed)?;
         self.oracles.waiting.started(index);
         node.committed = tip;
+        let waiting = node.life.as_ref().map(|life| life.core.waiting());
+        self.oracles.started(index, &waiting.unwrap_or_default())?;
+        let Some(node) = self.nodes.get_mut(index) else {
+            return Ok(());
+        };
         // From the second life on: a guard that never knew of anything makes a node careful.
         if self.config.planted == Some(Planted::LogNotSynced) && node.id.life > 1 {
             node.files.lie();
+        }
+        if self.config.planted == Some(Planted::SubmissionsNotSynced) {
+            node.waiting.lie();
         }
         let id = node.id;
         self.trace.note((self.now, index), "start", tip, &[]);
@@ -44,6 +52,22 @@ impl World {
         self.trace.note((self.now, index), "crash", 0, &[]);
         self.trace.say(self.now, Some(index), || {
             format!("crashes for {} ms", down.as_millis())
+        });
+        self.drop_links_of(index);
+        self.queue.push(self.now + down, Event::Restart(index));
+    }
+
+    /// Stops a node in good order.
+    fn stop(&mut self, index: usize, down: Duration) {
+        let Some(node) = self.nodes.get_mut(index).filter(|node| node.life.is_some()) else {
+            return;
+        };
+        let waiting = node.stop(&mut self.machines);
+        self.oracles.promises.stopped(index, &waiting);
+        self.report.stops += 1;
+        self.trace.note((self.now, index), "stop", 0, &[]);
+        self.trace.say(self.now, Some(index), || {
+            format!("stops for {} ms", down.as_millis())
         });
         self.drop_links_of(index);
         self.queue.push(self.now + down, Event::Restart(index));
@@ -69,6 +93,11 @@ impl World {
                     }
                 }
             }
+            Some(Fault::Stop(nodes)) => {
+                for (index, down) in nodes {
+                    self.stop(index, down);
+                }
+            }
             Some(Fault::Wipe(index, down)) => {
                 self.crash(index, down);
                 if let Some(node) = self.nodes.get_mut(index) {
@@ -76,6 +105,7 @@ impl World {
                     node.wipe(&self.setting).map_err(refused)?;
                 }
                 self.oracles.reads.wiped(index);
+                self.oracles.promises.wiped(index);
                 self.trace
                     .say(self.now, Some(index), || "loses its disk".to_owned());
             }

@@ -89,7 +89,7 @@ impl World {
                 script.copied_at = height;
                 script.stage = Stage::Aging;
                 if script.way == Way::BesideReplacement {
-                    self.stop(script.victim);
+                    self.cut_power(script.victim);
                 } else {
                     self.copy_disks(script)?;
                 }
@@ -192,7 +192,7 @@ impl World {
 
     fn stop_if(&mut self, index: usize, stops: bool) {
         if stops {
-            self.stop(index);
+            self.cut_power(index);
         }
     }
 
@@ -202,16 +202,16 @@ impl World {
         let founders = usize::from(self.config.nodes);
         let others = (0..founders).filter(|index| *index != victim);
         let stopped: Vec<_> = others.take((founders - 1) / 3).collect();
-        stopped.into_iter().for_each(|index| self.stop(index));
+        stopped.into_iter().for_each(|index| self.cut_power(index));
     }
 
     /// Takes the power of a node, until somebody starts it.
-    fn stop(&mut self, index: usize) {
+    fn cut_power(&mut self, index: usize) {
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.life.is_some()) else {
             return;
         };
         node.crash(&mut self.machines);
-        self.trace.note((self.now, index), "stop", 0, &[]);
+        self.trace.note((self.now, index), "power", 0, &[]);
         self.trace.say(self.now, Some(index), || "stops".to_owned());
         self.drop_links_of(index);
     }
