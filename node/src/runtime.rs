@@ -42,7 +42,7 @@ use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, Vouched, keep_blocks_min};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
-use starling_ledger::keys::{Ed25519, SecretKey, Signer};
+use starling_ledger::keys::{Ed25519, PublicKey, SecretKey, Signer};
 use starling_ledger::light;
 use starling_ledger::storage::Storage;
 use starling_ledger::vote::Height;
@@ -202,19 +202,11 @@ async fn start(
     ready: impl FnOnce(&NodeHandle),
 ) -> Result<(), RuntimeError> {
     let clock = Clock::start();
-    if let Some(evidence) = fork_file::find(&config.data_dir)? {
-        return Err(RuntimeError::Forked { evidence });
-    }
     let chain = open_chain(&config)?;
-    check_vouched(&config, &chain)?;
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
-    let owner = Owner {
-        key,
-        genesis: tip.genesis_hash,
-        height: tip.height,
-    };
+    let owner = owner(&tip, key);
     let (files, recovered) = LogFiles::open(&config.data_dir, owner, chain.read())?;
     let (submissions, restored) = MempoolFiles::open(&config.data_dir, tip.genesis_hash)?;
     let (logged, logged_inbox) = mpsc::unbounded_channel();
@@ -222,10 +214,8 @@ async fn start(
     let (disked, disk_inbox) = mpsc::unbounded_channel();
     let (worked, work_inbox) = mpsc::unbounded_channel();
     let (requests, request_inbox) = mpsc::channel(handle::REQUESTS_MAX);
-    let (transport, links) = Transport::bind(TransportConfig::new(
-        config.node_key.clone().into(),
-        config.listen,
-    ))?;
+    let node_key = config.node_key.clone().into();
+    let (transport, links) = Transport::bind(TransportConfig::new(node_key, config.listen))?;
     let mark = RunMark::set(&config.data_dir)?;
     hear_operator(&config, &chain);
     let about = About {
@@ -236,12 +226,8 @@ async fn start(
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
     let http = serve_http(config.http, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
-    let core_config = core_config(
-        &config,
-        (&tip, certificate),
-        &transport,
-        (recovered, restored),
-    )?;
+    let found = (recovered, restored);
+    let core_config = core_config(&config, (&tip, certificate), &transport, found)?;
     let start = |keep_blocks| Pruning::start(&chain, keep_blocks, disked.clone());
     let pruning = config.keep_blocks.map(start).transpose()?.transpose()?;
     let mut actions = Vec::new();
@@ -277,11 +263,24 @@ async fn start(
     Ok(())
 }
 
-/// Begins the chain, or opens it as the config wants it.
+/// Says whose files these are.
+const fn owner(tip: &Tip, key: Option<PublicKey>) -> Owner {
+    Owner {
+        key,
+        genesis: tip.genesis_hash,
+        height: tip.height,
+    }
+}
+
+/// Begins the chain, or opens it as the config wants it; not where it was seen to have forked.
 fn open_chain(config: &RuntimeConfig) -> Result<Arc<ChainStore>, RuntimeError> {
+    if let Some(evidence) = fork_file::find(&config.data_dir)? {
+        return Err(RuntimeError::Forked { evidence });
+    }
     let chain = ChainStore::new(Arc::clone(&config.storage)).with_history(config.history_index);
     chain.init_genesis(&config.genesis)?;
     check_keep_blocks(config)?;
+    check_vouched(config, &chain)?;
     settle_history(&chain)?;
     Ok(Arc::new(chain))
 }

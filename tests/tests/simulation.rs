@@ -160,12 +160,18 @@ fn finds_votes_that_are_called_durable_too_early() {
         loss_percent: 20,
         ..Config::calm(seed, 4, 20)
     };
-    assert_eq!(
-        find((1..=20).map(|seed| Config {
+    // A node that lost what it signed may also keep the others from going on before it signs twice.
+    let found = (1..=20).filter_map(|seed| {
+        find([Config {
             planted,
             ..crashing(seed)
-        })),
-        Some("O7")
+        }])
+    });
+    let found: Vec<_> = found.collect();
+    assert!(found.contains(&"O7"), "{found:?}");
+    assert!(
+        found.iter().all(|oracle| ["O7", "O10"].contains(oracle)),
+        "{found:?}"
     );
     assert_eq!(find((1..=5).map(crashing)), None);
 }

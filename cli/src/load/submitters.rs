@@ -18,8 +18,8 @@ use crate::rpc::reply::Submitted;
 const THREADS_PER_NODE: usize = 16;
 /// Transfers that wait for one thread.
 const QUEUE_MAX: usize = 8;
-/// Why a node refuses what others take when it is some blocks behind them: the sender's account, its
-/// nonce, or its funds are not there yet.
+/// Why a node refuses what others take when it is some blocks behind them: the sender's account,
+/// its nonce, or its funds are not there yet.
 const BEHIND: [&str; 3] = ["unknown_sender", "nonce_gap", "funds"];
 
 /// A transfer on its way, and which account it is of.

@@ -13,6 +13,8 @@
 //! # Limits
 //! A frame holds at most [`FRAME_BYTES_MAX`]. A file is read up to [`FILE_BYTES_MAX`].
 
+use bincode::de::Decoder;
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 use starling_ledger::codec;
 use starling_ledger::hash::Hash;
@@ -26,20 +28,36 @@ pub const FRAME_BYTES_MAX: usize = 4 * TRANSACTION_BYTES_MAX;
 /// Most bytes of a file that are read; what is behind them is left out. Our choice: twice a full
 /// mempool of 64 MiB, which is as large as either file ever becomes.
 pub const FILE_BYTES_MAX: usize = 144 << 20;
-/// Most memory that decoding a frame may claim: its bytes, and a pointer for each transaction.
-const DECODE_BYTES_MAX: usize = 3 * FRAME_BYTES_MAX;
 /// What this version writes, and the only one it reads.
 const VERSION: u32 = 1;
 /// What a list of transactions begins with: its tag and its length.
 const LIST_HEADER_BYTES: usize = 12;
 /// What a transaction begins with: its length.
 const ENTRY_HEADER_BYTES: usize = 8;
+/// Most transactions of a frame: as many as its bytes let be, were each nothing but its length.
+const FRAME_TRANSACTIONS_MAX: usize = FRAME_BYTES_MAX / ENTRY_HEADER_BYTES;
 
 /// What a frame holds. The header comes first and keeps its form in every version.
-#[derive(Encode, Decode)]
+#[derive(Encode)]
 enum Record {
     Header { version: u32, genesis: Hash },
     Transactions(Vec<RawTransaction>),
+}
+
+impl<C> Decode<C> for Record {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(match u32::decode(decoder)? {
+            0 => Self::Header {
+                version: Decode::decode(decoder)?,
+                genesis: Decode::decode(decoder)?,
+            },
+            1 => {
+                let max = FRAME_TRANSACTIONS_MAX;
+                Self::Transactions(codec::list(decoder, max, "transactions")?)
+            }
+            _ => return Err(DecodeError::Other("a record of another version")),
+        })
+    }
 }
 
 /// What could be read of a file.
@@ -121,7 +139,7 @@ pub fn decode(bytes: &[u8], genesis: &Hash) -> Result<Contents, Foreign> {
         good_bytes: found.good_bytes,
     };
     for (position, payload) in found.payloads.into_iter().enumerate() {
-        match codec::decode::<Record, DECODE_BYTES_MAX>(payload) {
+        match codec::decode::<Record, FRAME_BYTES_MAX>(payload) {
             Ok(Record::Header {
                 version,
                 genesis: of,

@@ -87,9 +87,8 @@ impl World {
             News::Logged => self.logged(index)?,
             News::Kept => self.kept(id),
             News::Read { peer, from, count } => {
-                let blocks = life
-                    .read(from, count)
-                    .map_err(|what| failing(index, &what))?;
+                let blocks = life.read(from, count);
+                let blocks = blocks.map_err(|what| failing(index, &what))?;
                 let found = u64::try_from(blocks.len()).unwrap_or(u64::MAX);
                 self.trace
                     .note((self.now, index), "read", found, &from.to_le_bytes());
