@@ -167,16 +167,7 @@ impl Network {
 
     /// Executes somebody's block.
     pub(crate) fn execute(&self, block: &Block) -> Result<Executed, BlockError> {
-        let genesis = self.tip.genesis_hash;
-        let checks = Checks {
-            scheme: &Ed25519,
-            transactions: &|raw| {
-                let verified = RawTransaction::verify_all(raw, &Ed25519, &genesis)?;
-                Ok(verified.into_iter().map(Arc::new).collect())
-            },
-            verified_certificate: None,
-        };
-        execute(&self.tip, block, &checks)
+        execute_on(&self.tip, block)
     }
 
     /// Builds, executes, signs and stores a block, of which all candidates must be part.
@@ -260,6 +251,20 @@ impl Network {
         let changes = [(StateKey::account(&id), Some(account.to_bytes()))];
         self.tip.state = self.tip.state.update(&changes.into()).unwrap().state;
     }
+}
+
+/// Executes somebody's block on somebody's tip.
+pub(crate) fn execute_on(tip: &Tip, block: &Block) -> Result<Executed, BlockError> {
+    let genesis = tip.genesis_hash;
+    let checks = Checks {
+        scheme: &Ed25519,
+        transactions: &|raw| {
+            let verified = RawTransaction::verify_all(raw, &Ed25519, &genesis)?;
+            Ok(verified.into_iter().map(Arc::new).collect())
+        },
+        verified_certificate: None,
+    };
+    execute(tip, block, &checks)
 }
 
 pub(crate) fn transfer(to: &str, amount: Amount) -> Action {

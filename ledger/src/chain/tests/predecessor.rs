@@ -4,18 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::block::Block;
 use crate::chain::{ChainError, ChainStore, Pruner};
 use crate::codec::encode;
-use crate::execution::{BlockError, Checks, Executed, Tip, execute};
-use crate::fixture::Network;
+use crate::execution::Tip;
+use crate::fixture::{Network, execute_on};
 use crate::hash::Hash;
 use crate::keys::Ed25519;
 use crate::light::Trusted;
 use crate::snapshot::{Anchor, Restoration, chunks_of, manifest_of};
 use crate::state::State;
 use crate::storage::{Column, MemoryStorage, Storage, WriteBatch};
-use crate::transaction::RawTransaction;
 
 /// Blocks of the network below.
 const BLOCKS: u64 = 9;
@@ -39,20 +37,6 @@ fn network() -> Network {
         };
     }
     network
-}
-
-/// Executes a block on somebody's tip.
-fn run(tip: &Tip, block: &Block) -> Result<Executed, BlockError> {
-    let genesis = tip.genesis_hash;
-    let checks = Checks {
-        scheme: &Ed25519,
-        transactions: &|raw| {
-            let verified = RawTransaction::verify_all(raw, &Ed25519, &genesis)?;
-            Ok(verified.into_iter().map(Arc::new).collect())
-        },
-        verified_certificate: None,
-    };
-    execute(tip, block, &checks)
 }
 
 /// A ledger restored from a snapshot of the network's tip.
@@ -140,7 +124,7 @@ fn an_empty_block_leads_to_one_root_wherever_the_ledger_came_from() {
     assert_eq!(tip.state.root(), own.state.root());
     let built = network.build(&[]);
     let root = built.block.header.state_root;
-    let everywhere = [&tip, &own, &network.tip].map(|tip| run(tip, &built.block).unwrap());
+    let everywhere = [&tip, &own, &network.tip].map(|tip| execute_on(tip, &built.block).unwrap());
     assert!(
         everywhere
             .iter()
@@ -170,10 +154,10 @@ fn a_block_that_does_not_follow_is_refused() {
     let next = network.commit(&[]);
     let built = network.build(&[network.pay("alice", BLOCKS / 2, "bob", 1)]);
     for block in [&last, &built.block] {
-        let refused = run(&tip, block).unwrap_err();
+        let refused = execute_on(&tip, block).unwrap_err();
         assert!(refused.is_deterministic(), "{refused}");
     }
-    let root = run(&tip, &next).unwrap().state.root;
+    let root = execute_on(&tip, &next).unwrap().state.root;
     assert_eq!(root, network.tip.state.root());
 }
 
@@ -228,7 +212,7 @@ fn what_is_missing_below_is_an_error_or_does_not_matter() {
         };
         assert_eq!(tip.state.root(), network.tip.state.root());
         for block in [&built.block, &empty.block] {
-            match run(&tip, block) {
+            match execute_on(&tip, block) {
                 Ok(done) => {
                     assert_eq!(done.state.root, block.header.state_root);
                     executed += 1;
