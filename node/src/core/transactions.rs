@@ -36,9 +36,6 @@ impl Core {
         let Some(request) = self.restore.hold_back(id, request) else {
             return;
         };
-        let Some(request) = self.restore.hold_back(id, request) else {
-            return;
-        };
         let answer = match request {
             Request::Submit(raw) => return self.submit(id, raw),
             Request::NextNonce(account) => Answer::NextNonce(self.mempool.next_nonce(&account)),
