@@ -125,7 +125,9 @@ pub(crate) fn check(matches: &ArgMatches) -> Outcome {
     let words: Vec<_> = levels.iter().skip(1).map(|level| level.word).collect();
     let path = words.join(" ");
     for (flag, _) in USES {
-        let is_typed = levels.iter().any(|level| level.has_typed(flag));
+        // Clap shows the argument of a command to those above it as well.
+        let is_own = levels.iter().any(|level| level.owns(flag));
+        let is_typed = !is_own && levels.iter().any(|level| level.has_typed(flag));
         if is_typed && !uses(&path, flag) {
             let flag = flag.replace('_', "-");
             let message = format!("`starling {path}` has no use for --{flag}");
@@ -144,10 +146,12 @@ struct Level<'a> {
 }
 
 impl Level<'_> {
+    fn owns(&self, flag: &str) -> bool {
+        self.own.iter().any(|name| name == flag)
+    }
+
     fn has_typed(&self, flag: &str) -> bool {
-        let is_own = self.own.iter().any(|name| name == flag);
-        !is_own
-            && self.matches.try_contains_id(flag).unwrap_or(false)
+        self.matches.try_contains_id(flag).unwrap_or(false)
             && self.matches.value_source(flag) == Some(ValueSource::CommandLine)
     }
 }
