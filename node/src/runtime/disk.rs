@@ -1,7 +1,7 @@
 //! The thread that appends final blocks to the store and reads blocks for neighbours.
 
 use std::sync::{Arc, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use starling_gossip::PeerId;
 use starling_ledger::certificate::CommitCertificate;
@@ -63,8 +63,13 @@ pub(super) enum DiskResult {
 }
 
 /// Hands blocks to the disk.
+///
+/// A write that has begun ends before this is dropped: a process that ends in the midst of one may
+/// take down the storage engine under it, and with it the code it wanted to end with.
 pub(super) struct Disk {
-    commits: mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>,
+    /// `None` once it is being dropped.
+    commits: Option<mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>>,
+    writer: Option<JoinHandle<()>>,
     reads: mpsc::SyncSender<(PeerId, Height, u32)>,
     own_reads: mpsc::SyncSender<Height>,
 }
@@ -82,10 +87,10 @@ impl Disk {
     ) -> std::io::Result<Self> {
         let (commits, queue) =
             mpsc::sync_channel::<(Arc<ExecutedBlock>, CommitCertificate)>(COMMITS_MAX);
-        let (writer, done) = (Arc::clone(chain), results.clone());
-        thread::Builder::new().name("disk".into()).spawn(move || {
+        let (store, done) = (Arc::clone(chain), results.clone());
+        let writer = thread::Builder::new().name("disk".into()).spawn(move || {
             for (block, certificate) in queue {
-                let result = commit(&writer, storage.as_ref(), &block, &certificate);
+                let result = commit(&store, storage.as_ref(), &block, &certificate);
                 let failed = result.is_err();
                 if let Some(pruning) = pruning.as_ref().filter(|_| !failed) {
                     pruning.appended();
@@ -112,7 +117,8 @@ impl Disk {
             }
         })?;
         Ok(Self {
-            commits,
+            commits: Some(commits),
+            writer: Some(writer),
             reads,
             own_reads,
         })
@@ -120,7 +126,8 @@ impl Disk {
 
     /// Appends a block; `false` if the disk is gone or too far behind.
     pub(super) fn commit(&self, block: Arc<ExecutedBlock>, certificate: CommitCertificate) -> bool {
-        self.commits.try_send((block, certificate)).is_ok()
+        let commits = self.commits.as_ref();
+        commits.is_some_and(|commits| commits.try_send((block, certificate)).is_ok())
     }
 
     /// Reads blocks for a neighbour; `false` if too many wait.
@@ -131,6 +138,16 @@ impl Disk {
     /// Reads one of our own blocks for the core; `false` if the disk is gone.
     pub(super) fn read_own(&self, height: Height) -> bool {
         self.own_reads.try_send(height).is_ok()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.commits = None;
+        if let Some(writer) = self.writer.take() {
+            // A thread that panicked has said so.
+            let _ = writer.join();
+        }
     }
 }
 
