@@ -21,6 +21,8 @@ use starling_node::core::{Action, Event, HaltReason, Input};
 
 use super::node::{Node, Setting, address, append, at_address, peer_id};
 
+/// How old the network is when the nodes start.
+const AN_HOUR_MS: u64 = 60 * 60 * 1_000;
 /// One way of a wire, and what work and disks take.
 const DELAY: Duration = Duration::from_millis(10);
 
@@ -85,7 +87,7 @@ impl Stage {
                 peers: peers.clone(),
                 checkpoint: player.checkpoint,
                 scheme: Arc::new(Ed25519),
-                age_ms: 0,
+                age_ms: AN_HOUR_MS,
             };
             if player.is_liar {
                 stage.liars.insert(index);
