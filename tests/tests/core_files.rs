@@ -28,7 +28,14 @@ impl Home {
         let home = Self { testnet, user };
         let genesis = Path::new(env!("CARGO_MANIFEST_DIR")).join("../genesis/local.toml");
         fs::copy(genesis, home.path("genesis.toml")).expect("a genesis");
-        fs::copy(home.testnet.binary(), home.path("starling")).expect("room for the binary");
+        // By another process: a file that this one has open for writing, while the other test
+        // starts something, could not be run.
+        let mut copy = Command::new("cp");
+        copy.args([home.testnet.binary(), &home.path("starling")]);
+        assert!(
+            copy.status().expect("it runs").success(),
+            "room for the binary"
+        );
         fs::write(home.path("validator.key"), key_file()).expect("a key");
         fs::create_dir(home.path("data")).expect("a folder");
         for name in ["", "genesis.toml", "starling", "validator.key", "data"] {
