@@ -63,7 +63,8 @@ impl Journal {
         journal
     }
 
-    /// Replaces [`REWRITE_BYTES`], for simulations that are too short for it.
+    /// Replaces the size from which a journal is rewritten, for simulations that are too short for
+    /// it.
     #[must_use]
     pub fn rewritten_at(self, rewrite_bytes: usize) -> Self {
         Self {
