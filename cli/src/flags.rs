@@ -296,6 +296,8 @@ mod tests {
             "starling genesis hash g.toml --node http://127.0.0.1:1".to_owned(),
             "starling key list --testnet other".to_owned(),
             "starling --node http://127.0.0.1:1 db check n1".to_owned(),
+            "starling db check n1 --node http://127.0.0.1:1".to_owned(),
+            "starling testnet kill n1 --node http://127.0.0.1:1".to_owned(),
         ] {
             let told = refusal(&line).unwrap();
             assert!(told.contains("has no use for --"), "{line}: {told}");

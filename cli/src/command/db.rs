@@ -66,7 +66,7 @@ enum DbCommand {
 #[derive(Debug, Args)]
 struct Target {
     /// A node of the local testnet, such as n1.
-    #[arg(value_name = "NODE")]
+    #[arg(id = "local_node", value_name = "NODE")]
     node: Option<String>,
     /// The node's config file, which names its folder.
     #[arg(long, value_name = "FILE")]

@@ -109,7 +109,7 @@ enum SnapshotCommand {
 #[derive(Debug, Args)]
 struct NodeFolder {
     /// A node of the local testnet, such as n1.
-    #[arg(value_name = "NODE")]
+    #[arg(id = "local_node", value_name = "NODE")]
     node: Option<String>,
     /// Config file of the node.
     #[arg(long, value_name = "FILE")]

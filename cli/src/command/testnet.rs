@@ -61,24 +61,28 @@ enum TestnetCommand {
     #[command(after_help = EXAMPLES_KILL)]
     Kill {
         /// The node, such as n2.
+        #[arg(id = "local_node", value_name = "NODE")]
         node: String,
     },
     /// Start a node that does not run.
     #[command(after_help = EXAMPLES_START)]
     Start {
         /// The node, such as n2.
+        #[arg(id = "local_node", value_name = "NODE")]
         node: String,
     },
     /// Freeze a node.
     #[command(after_help = EXAMPLES_PAUSE)]
     Pause {
         /// The node, such as n2.
+        #[arg(id = "local_node", value_name = "NODE")]
         node: String,
     },
     /// Let a frozen node go on.
     #[command(after_help = EXAMPLES_PAUSE)]
     Resume {
         /// The node, such as n2.
+        #[arg(id = "local_node", value_name = "NODE")]
         node: String,
     },
     /// Stop the network in good order; its data is kept.
