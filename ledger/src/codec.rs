@@ -9,8 +9,8 @@
 //! `LIMIT` bounds the bytes of the input, and is checked first. Every list, string of bytes and
 //! text has a limit of its own besides, in items or bytes, which the type's decoder hands to
 //! [`list`], [`bytes()`] or [`text`]. These check it, and that there are as many bytes as items
-//! left, before they reserve anything: what a list takes in memory is bounded by what came, whatever
-//! it claims.
+//! left, before they reserve anything: what a list takes in memory is bounded by what came,
+//! whatever it claims.
 //!
 //! No type uses bincode's own decoders of `Vec`, `String` and their like. Those know no number of
 //! items; they hold the limit of bytes against `size_of` × items, and so refuse a list whose items

@@ -17,7 +17,7 @@ use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::Ed25519;
 use starling_ledger::light::Checkpoint;
 use starling_ledger::storage::{MemoryStorage, Storage as _};
-use starling_node::core::{Action, Event, HaltReason, Input};
+use starling_node::core::{Action, Event, HaltReason, Input, Now};
 
 use super::node::{Node, Setting, address, append, at_address, peer_id};
 
@@ -152,11 +152,21 @@ impl Stage {
     #[must_use]
     pub fn trust_warning(&self, index: usize) -> Option<String> {
         let life = self.nodes[index].life.as_ref()?;
-        let now = starling_node::core::Now {
+        life.core.status(self.now()).trust_warning
+    }
+
+    const fn now(&self) -> Now {
+        Now {
             instant: self.now,
             wall_ms: 0,
-        };
-        life.core.status(now).trust_warning
+        }
+    }
+
+    /// Returns with how many peers a node talks.
+    #[must_use]
+    pub fn neighbours(&self, index: usize) -> usize {
+        let life = self.nodes[index].life.as_ref();
+        life.map_or(0, |life| life.core.status(self.now()).neighbours)
     }
 
     /// Returns whom a node is linked to.
