@@ -177,6 +177,7 @@ impl World {
             }
             self.nodes[target].committed = 0;
             self.oracles.reads.wiped(target);
+            self.oracles.promises.wiped(target);
             let at = self.now + self.machines.millis(1, 500);
             self.queue.push(at, Event::Restart(target));
         }
