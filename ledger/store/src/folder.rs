@@ -11,6 +11,7 @@ use starling_ledger::storage::{Column, StorageError, StorageOperation};
 
 use crate::error::{from_io, from_open, is_locked};
 use crate::lock::locked;
+use crate::manifest;
 use crate::options::{self, OpenOptions};
 use crate::reader::{Database, Reader};
 
@@ -121,6 +122,7 @@ pub(crate) fn accept(
         return Ok(None);
     }
     expect_log(&data)?;
+    manifest::check(&data)?;
     let database = options::database(options);
     let meta = Column::Meta.name();
     let db = DB::open_cf_for_read_only(&database, &data, [meta], false)

@@ -24,6 +24,7 @@ mod checkpoint;
 mod error;
 mod folder;
 mod lock;
+mod manifest;
 mod options;
 mod reader;
 mod reserve;
