@@ -13,8 +13,9 @@
 //! - A peer on another chain is let go, with evidence or without.
 //!
 //! # Limits
-//! One peer is looked into at a time, a block at a time. A peer whose status led to nothing is not
-//! looked into for a minute because of another, so that none keeps the others from being.
+//! One peer is looked into at a time, a block at a time; `WAITING_MAX` others wait. A peer whose
+//! status led to nothing is not looked into for a minute because of another, so that none keeps the
+//! others from being.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,10 +32,15 @@ use crate::work::{ForkError, Work};
 /// How long a status of a peer that was looked into counts for nothing.
 const REST: Duration = Duration::from_secs(60);
 
+/// Most peers that wait to be looked into. Our choice: as many as a node has links.
+const WAITING_MAX: usize = 64;
+
 /// What is being found out, and what was told already.
 #[derive(Default)]
 pub(super) struct Forks {
     inquiry: Option<Inquiry>,
+    /// Peers whose status did not fit while another was looked into, and the height of each.
+    waiting: BTreeMap<PeerId, Height>,
     /// Peers that were looked into, and until when that is enough; at most one entry for each that
     /// was up within [`REST`].
     rested: BTreeMap<PeerId, Instant>,
@@ -70,8 +76,13 @@ impl Core {
     pub(super) fn doubt_status(&mut self, peer: PeerId, height: Height) {
         let now = self.now.instant;
         self.forks.rested.retain(|_, until| *until > now);
-        if !self.forks.rested.contains_key(&peer) {
+        if self.forks.rested.contains_key(&peer) {
+            return;
+        }
+        if self.forks.inquiry.is_none() {
             self.look_into(peer, height, Why::Status);
+        } else if self.forks.waiting.len() < WAITING_MAX {
+            self.forks.waiting.insert(peer, height);
         }
     }
 
@@ -216,8 +227,12 @@ impl Core {
             return;
         };
         self.forks.rested.insert(peer, self.now.instant + REST);
+        self.forks.waiting.remove(&peer);
         if let Some(fault) = fault {
             self.penalize(peer, fault);
+        }
+        if let Some((next, height)) = self.forks.waiting.pop_first() {
+            self.look_into(next, height, Why::Status);
         }
     }
 }
