@@ -25,6 +25,12 @@ const FILTER_BITS: f64 = 10.0;
 /// Keys for each place in the hash index of a block (RocksDB wiki, "Data Block Hash Index").
 const HASHED_KEYS_RATIO: f64 = 0.75;
 
+/// Tables at the first level of a column from which on writes wait; 36 is RocksDB's default.
+const TABLES_WAITING_MAX: i32 = 36;
+
+/// Bytes that wait to be compacted in a column from which on writes wait; RocksDB's default.
+const COMPACTION_DEBT_MAX: usize = 256 << 30;
+
 /// What may differ from one node to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOptions {
@@ -140,6 +146,12 @@ fn family(column: Column, cache: &Cache) -> Options {
     table.set_block_size(block_bytes);
     family.set_block_based_table_factory(&table);
     family.set_write_buffer_size(memtable_bytes);
+    // No range in which RocksDB slows writes down: it would refuse them for as long, since the
+    // waiting is not left to it (`RocksStorage::commit`).
+    family.set_level_zero_slowdown_writes_trigger(TABLES_WAITING_MAX);
+    family.set_level_zero_stop_writes_trigger(TABLES_WAITING_MAX);
+    family.set_soft_pending_compaction_bytes_limit(COMPACTION_DEBT_MAX);
+    family.set_hard_pending_compaction_bytes_limit(COMPACTION_DEBT_MAX);
     family
 }
 

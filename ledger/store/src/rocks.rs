@@ -2,8 +2,11 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-use rocksdb::{BottommostLevelCompaction, CompactOptions, DB, WriteOptions};
+use rocksdb::properties::{self, PropName};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, DB, ErrorKind, WriteOptions};
 use starling_ledger::storage::schema::{self, Schema};
 use starling_ledger::storage::{
     Column, Entry, Storage, StorageError, StorageOperation, View, WriteBatch, WriteOperation,
@@ -20,6 +23,10 @@ use crate::swap;
 /// The most bytes of keys and values one batch may have. RocksDB ends at 4 GiB and keeps a batch in
 /// memory three times; a block at its limits, with its state, is under 64 MiB.
 pub const WRITE_BYTES_MAX: usize = 1 << 30;
+
+/// How often a write that waits for tables looks again. Our choice: a table takes tens of
+/// milliseconds.
+const STALL_POLL: Duration = Duration::from_millis(1);
 
 /// The ledger's storage in a folder, on RocksDB.
 ///
@@ -131,7 +138,7 @@ impl RocksStorage {
     }
 
     /// Hands a batch to RocksDB and waits until it is on the disk.
-    fn commit(&self, batch: &WriteBatch) -> Result<(), StorageError> {
+    fn commit(&self, writer: &Writer, batch: &WriteBatch) -> Result<(), StorageError> {
         if batch.size_bytes() > WRITE_BYTES_MAX {
             let reason = format!("a batch of {} bytes is too large", batch.size_bytes());
             return Err(StorageError::Io {
@@ -139,6 +146,27 @@ impl RocksStorage {
                 reason,
             });
         }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        // While tables are behind, RocksDB refuses and the waiting is done here: its own would not
+        // end before a full disk has space again.
+        options.set_no_slowdown(true);
+        loop {
+            let written = self.database.db.write_opt(self.encode(batch), &options);
+            match written {
+                Err(error) if error.kind() == ErrorKind::Incomplete => {
+                    self.wait_for_tables(writer)?
+                }
+                written => {
+                    return written
+                        .map_err(|error| from_rocks(error, StorageOperation::Write, None));
+                }
+            }
+        }
+    }
+
+    /// A batch in the form that RocksDB takes.
+    fn encode(&self, batch: &WriteBatch) -> rocksdb::WriteBatch {
         let db = &self.database.db;
         let families = Column::ALL.map(|column| Database::family(db, column));
         // Each change has a head of a few bytes beside key and value.
@@ -161,20 +189,31 @@ impl RocksStorage {
                 }
             }
         }
-        let mut synced = WriteOptions::default();
-        synced.set_sync(true);
-        db.write_opt(changes, &synced)
-            .map_err(|error| from_rocks(error, StorageOperation::Write, None))
+        changes
+    }
+
+    /// Waits until RocksDB takes writes again, or has failed to write a table.
+    fn wait_for_tables(&self, writer: &Writer) -> Result<(), StorageError> {
+        loop {
+            if self.has_background_error()? {
+                return Err(writer.background_error());
+            }
+            if self.property(properties::IS_WRITE_STOPPED)? == 0 {
+                return Ok(());
+            }
+            thread::sleep(STALL_POLL);
+        }
     }
 
     /// Whether a table could not be written in the background since the folder was opened.
     fn has_background_error(&self) -> Result<bool, StorageError> {
-        let count = self
-            .database
-            .db
-            .property_int_value(rocksdb::properties::BACKGROUND_ERRORS);
-        let count = count.map_err(|error| from_rocks(error, StorageOperation::Write, None))?;
-        Ok(count.unwrap_or(0) > 0)
+        Ok(self.property(properties::BACKGROUND_ERRORS)? > 0)
+    }
+
+    fn property(&self, name: &PropName) -> Result<u64, StorageError> {
+        let value = self.database.db.property_int_value(name);
+        let value = value.map_err(|error| from_rocks(error, StorageOperation::Write, None))?;
+        Ok(value.unwrap_or(0))
     }
 }
 
@@ -186,7 +225,7 @@ impl Storage for RocksStorage {
         if let Some(error) = &writer.failed {
             return Err(error.clone());
         }
-        let written = self.commit(&batch).and_then(|()| {
+        let written = self.commit(&writer, &batch).and_then(|()| {
             if self.has_background_error()? {
                 Err(writer.background_error())
             } else {
@@ -260,6 +299,7 @@ fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options;
 
     /// A software whose step from version 2 needs a column that version 2 did not have.
     fn later(step: &[schema::Migration]) -> Schema<'_> {
@@ -329,5 +369,48 @@ mod tests {
         };
         let error = RocksStorage::open_as(folder.path(), &options, &current).err();
         assert!(error.unwrap().is_corrupt());
+    }
+
+    /// RocksDB looks for space by itself after a table failed, and a write that it made wait goes on
+    /// waiting meanwhile (11.8.1). The table is slow here, so that a write waits when it fails.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_write_that_waits_for_a_table_ends_when_that_finds_no_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            memtables_bytes_max: 2 << 20,
+            ..OpenOptions::default()
+        };
+        drop(RocksStorage::open(folder.path(), &options).unwrap());
+        let data = folder.path().join(folder::DATA);
+        let mut slow = options::database(&options);
+        slow.set_ratelimiter(100 << 10, 5_000_000, 10);
+        let db = DB::open_cf_descriptors(&slow, &data, options::columns(&options)).unwrap();
+        let reserve = Reserve::hold(folder.path(), 100_000).unwrap();
+        let storage = RocksStorage::writable(Database::new(db, None), reserve);
+        let put = |number: u32, bytes: usize| {
+            let mut batch = WriteBatch::new();
+            batch.put(Column::State, number.to_be_bytes(), vec![7; bytes]);
+            batch
+        };
+        // A small table takes what may be written at once; the next one waits for five seconds.
+        storage.write(put(0, 100_000)).unwrap();
+        let family = Database::family(storage.database(), Column::State);
+        storage.database().flush_cf(family).unwrap();
+        for number in 1..1000 {
+            let table = data.join(format!("{number:06}.sst"));
+            // The name may be taken.
+            let _ = std::os::unix::fs::symlink("/dev/full", table);
+        }
+        let (send, ended) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let error = (1..300).find_map(|number| storage.write(put(number, 1 << 20)).err());
+            let _ = send.send((error, storage));
+        });
+        let (error, storage) = ended
+            .recv_timeout(Duration::from_secs(120))
+            .expect("the write still waits");
+        let error = error.expect("300 MiB went to a full disk");
+        assert_eq!(storage.write(put(1, 1)), Err(error));
     }
 }
