@@ -82,6 +82,23 @@ impl Signing {
         }
         Ok(())
     }
+
+    /// Says whether somebody has voted for a proposal of `key` for `height`.
+    #[must_use]
+    pub fn has_followers(&self, key: &PublicKey, height: Height) -> bool {
+        self.signed.iter().any(|(place, value)| {
+            let (proposer, at, round, step) = *place;
+            (proposer, at, step) == (*key, height, Step::Proposal)
+                && self
+                    .signed
+                    .iter()
+                    .any(|((voter, at, in_round, step), vote)| {
+                        voter != key
+                            && (*at, *in_round, *step) == (height, round, Step::Prevote)
+                            && vote.0 == value.0
+                    })
+        })
+    }
 }
 
 #[cfg(test)]

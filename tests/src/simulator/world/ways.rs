@@ -19,8 +19,13 @@ const LOOK: Duration = Duration::from_millis(100);
 const AFTER: Duration = Duration::from_secs(45);
 /// How long a replacement is given to come up. A watch over ten heights is shorter.
 const REPLACED: Duration = Duration::from_secs(60);
-/// How long the network goes on with as few as it can.
+/// How long the network goes on with as few as it can, and how long at most until the one to whom it
+/// happens has proposed.
 const NEEDED: Duration = Duration::from_millis(500);
+const PROPOSES: Duration = Duration::from_secs(20);
+/// How often the script looks for that proposal: seldom enough to be quick, often enough to see it
+/// before it is decided.
+const GLANCE: Duration = Duration::from_millis(1);
 /// Names the cut around a world of the past; the others count from 1.
 const CUT: u64 = u64::MAX;
 
@@ -40,8 +45,12 @@ enum Stage {
     Before,
     /// Disks are copied, and get old.
     Aging,
-    /// The network needs the one to whom it happens.
-    Needing,
+    /// The network needs the one to whom it happens, which stops at this time, or as soon as others
+    /// have voted for what it proposes.
+    Needing {
+        until: starling_gossip::Instant,
+        proposes: bool,
+    },
     /// A replacement comes up.
     Replacing(starling_gossip::Instant),
     /// All is set up.
@@ -100,11 +109,21 @@ impl World {
                 self.start(second)?;
             }
             Stage::Aging if script.way == Way::ForeignLedger => {
-                script.stage = Stage::Needing;
+                let proposes = self.machines.percent(50);
+                let patience = if proposes { PROPOSES } else { NEEDED };
+                script.stage = Stage::Needing {
+                    until: self.now + patience,
+                    proposes,
+                };
                 self.stop_a_third(script.victim);
-                return Ok(Some(NEEDED));
+                return Ok(Some(GLANCE));
             }
-            Stage::Aging | Stage::Needing => {
+            Stage::Needing { until, proposes }
+                if self.now < until && !(proposes && self.is_followed(script.victim)) =>
+            {
+                return Ok(Some(GLANCE));
+            }
+            Stage::Aging | Stage::Needing { .. } => {
                 script.stage = Stage::After;
                 self.put_back(script)?;
                 return Ok(Some(AFTER));
@@ -189,6 +208,16 @@ impl World {
             format!("{} with the same file: {snapshot}", script.way)
         });
         Ok(())
+    }
+
+    /// Says whether others have voted for what a node proposes at the height that is open.
+    fn is_followed(&self, index: usize) -> bool {
+        let signer = self.nodes.get(index).and_then(|node| node.signer.as_ref());
+        let open = self.oracles.chain.height() + 1;
+        signer.is_some_and(|signer| {
+            let key = signer.public_key();
+            self.oracles.signing.has_followers(&key, open)
+        })
     }
 
     fn stop_if(&mut self, index: usize, stops: bool) {
