@@ -184,15 +184,19 @@ fn roll(message: RollMessage) -> Frame {
     Frame::Consensus(ConsensusFrame::Roll(message))
 }
 
-fn answer(calls: usize, shown: usize) -> Frame {
-    let key = SecretKey::local("maxima");
-    let proposal = Proposal {
+fn proposal(key: &SecretKey) -> Proposal {
+    Proposal {
         height: 7,
         round: 5,
         block: BLOCK,
         pol_round: Some(4),
         proposer: key.public_key(),
-    };
+    }
+}
+
+fn answer(calls: usize, shown: usize) -> Frame {
+    let key = SecretKey::local("maxima");
+    let proposal = proposal(&key);
     let name = |number: usize| {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&u64::try_from(number).unwrap().to_be_bytes());
@@ -280,13 +284,7 @@ fn full() -> Vec<Frame> {
 /// Frames without a list.
 fn fixed() -> Vec<Frame> {
     let key = SecretKey::local("maxima");
-    let proposal = Proposal {
-        height: 7,
-        round: 5,
-        block: BLOCK,
-        pol_round: Some(4),
-        proposer: key.public_key(),
-    };
+    let proposal = proposal(&key);
     let vote = Vote {
         vote_type: VoteType::Precommit,
         height: 7,

@@ -106,16 +106,21 @@ fn ping_and_pong() {
     assert_consensus(ConsensusFrame::Pong(HEIGHT), &["02000000", HEIGHT_BYTES]);
 }
 
-#[test]
-fn vote() {
-    let validator = SecretKey::local("vectors").public_key();
-    let vote = Vote {
+/// A precommit for no block.
+fn precommit() -> Vote {
+    Vote {
         vote_type: VoteType::Precommit,
         height: HEIGHT,
         round: ROUND,
         block: None,
-        validator,
-    };
+        validator: SecretKey::local("vectors").public_key(),
+    }
+}
+
+#[test]
+fn vote() {
+    let vote = precommit();
+    let validator = vote.validator;
     let message = ConsensusMessage::Vote(SignedVote {
         vote,
         signature: SIGNATURE,
@@ -323,14 +328,8 @@ fn roll_call() {
 
 #[test]
 fn roll_answer() {
-    let validator = SecretKey::local("vectors").public_key();
-    let vote = Vote {
-        vote_type: VoteType::Precommit,
-        height: HEIGHT,
-        round: ROUND,
-        block: None,
-        validator,
-    };
+    let vote = precommit();
+    let validator = vote.validator;
     let answer = |calls: &[u8]| RollAnswer {
         validator,
         instance: 6,
