@@ -17,6 +17,7 @@ command -v c++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = test ]; then
     command -v strace >/dev/null || missing+=(strace)
     command -v python3 >/dev/null || missing+=(python3)
+    PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

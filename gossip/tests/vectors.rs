@@ -120,7 +120,6 @@ fn precommit() -> Vote {
 #[test]
 fn vote() {
     let vote = precommit();
-    let validator = vote.validator;
     let message = ConsensusMessage::Vote(SignedVote {
         vote,
         signature: SIGNATURE,

@@ -1,7 +1,7 @@
 //! `starling node`: run a node.
 
 use std::io::{self, Read as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -71,7 +71,7 @@ struct RunArgs {
     /// The network's genesis.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// Where neighbours reach this node (UDP) [default: 127.0.0.1:7000].
+    /// Where neighbours reach this node (UDP) [default: [::]:7000, every interface].
     #[arg(long, value_name = "ADDRESS", env = "STARLING_LISTEN", hide_env = true)]
     listen: Option<SocketAddr>,
     /// Where to serve HTTP [default: 127.0.0.1:7100].
@@ -178,6 +178,7 @@ fn open(
     let http = address(config.http, HTTP);
     let peers = config.peers.iter().flatten().map(|text| peer(text));
     let peers = peers.collect::<Outcome<Vec<_>>>()?;
+    expect_reachable(listen, &peers)?;
     let validator_key = config.validator_key.as_ref();
     let validator_key = validator_key.map(|path| key_file::read(path)).transpose()?;
     if sign_at_once && validator_key.is_none() {
@@ -219,6 +220,30 @@ fn open(
 
 fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
     given.unwrap_or_else(|| default.parse().expect("the defaults are addresses"))
+}
+
+/// Refuses neighbours that no datagram from `listen` reaches; the system would say "invalid
+/// argument", once for each dial.
+fn expect_reachable(listen: SocketAddr, peers: &[ConfiguredPeer]) -> Outcome {
+    let Some(peer) = peers.iter().find(|peer| !reaches(listen, peer.address)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the neighbour {} cannot be reached from {listen}, where this node listens",
+        peer.address
+    );
+    let next = format!("--listen {LISTEN}, or `listen = \"{LISTEN}\"` in the config file");
+    Err(CliError::new(Exit::Config, message).next(next))
+}
+
+/// Whether a socket on `listen` can send to `peer`: not from loopback to elsewhere, nor from one
+/// family of addresses to the other, unless it has both.
+fn reaches(listen: SocketAddr, peer: SocketAddr) -> bool {
+    let (from, to) = (listen.ip().to_canonical(), peer.ip().to_canonical());
+    let has_both = listen.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
+    let same_family = has_both || from.is_ipv4() == to.is_ipv4();
+    let stays = !from.is_loopback() || to.is_loopback();
+    same_family && stays && !to.is_unspecified()
 }
 
 /// Parses `ADDRESS` or `PEERID@ADDRESS`.
@@ -327,6 +352,31 @@ mod tests {
             "127.0.0.1",
         ] {
             assert_eq!(peer(text).unwrap_err().exit, Exit::Config, "{text}");
+        }
+    }
+
+    #[test]
+    fn neighbours_that_the_socket_does_not_reach_are_refused() {
+        let table = [
+            ("[::]:7000", "192.0.2.7:7000", true),
+            ("[::]:7000", "[2001:db8::7]:7000", true),
+            ("[::]:7000", "127.0.0.1:7201", true),
+            ("[::]:7000", "0.0.0.0:7000", false),
+            ("[::]:7000", "[::]:7000", false),
+            ("0.0.0.0:7000", "192.0.2.7:7000", true),
+            ("0.0.0.0:7000", "[2001:db8::7]:7000", false),
+            ("127.0.0.1:7000", "127.0.0.1:7201", true),
+            ("127.0.0.1:7000", "192.0.2.7:7000", false),
+            ("127.0.0.1:7000", "[::1]:7000", false),
+            ("[::1]:7000", "[::1]:7201", true),
+            ("[::1]:7000", "[2001:db8::7]:7000", false),
+            ("[2001:db8::1]:7000", "192.0.2.7:7000", false),
+        ];
+        for (listen, address, expected) in table {
+            let (listen, named) = (listen.parse().unwrap(), peer(address).unwrap());
+            let refused = expect_reachable(listen, &[named]).err();
+            assert_eq!(refused.is_none(), expected, "{listen} to {address}");
+            assert!(refused.is_none_or(|error| error.exit == Exit::Config));
         }
     }
 

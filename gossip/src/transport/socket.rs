@@ -1,7 +1,7 @@
 //! The UDP socket under all links: bound once, its kernel buffers raised where the host allows.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
@@ -47,12 +47,20 @@ pub enum BindError {
     },
 }
 
-/// Binds `address`; port 0 asks for a free port, `[::]` takes IPv4 as well.
+/// Binds `address`; port 0 asks for a free port, `[::]` takes IPv4 as well, and on a host without
+/// IPv6 nothing else.
 ///
 /// # Errors
 /// [`BindError`], which names the address.
 pub(super) fn bind(address: SocketAddr) -> Result<(UdpSocket, SocketBuffers), BindError> {
-    open(address).map_err(|source| match source.kind() {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
+    let opened = match open(address) {
+        Err(error) if address == any && error.kind() != io::ErrorKind::AddrInUse => {
+            open((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        opened => opened,
+    };
+    opened.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address },
         _ => BindError::Io { address, source },
     })
