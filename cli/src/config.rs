@@ -27,8 +27,8 @@ pub(crate) const KEYS: [&str; 11] = [
     "snapshot_epochs",
     "validator_key",
 ];
-/// Where a node listens for neighbours when nothing is said: on every interface, IPv4 as well. A link
-/// is with a key, not with an address, and a socket on loopback reaches nobody else.
+/// Where a node listens for neighbours when nothing is said: on every interface, IPv4 as well. A
+/// link is with a key, not with an address, and a socket on loopback reaches nobody else.
 pub(crate) const LISTEN: &str = "[::]:7000";
 /// Where a node serves HTTP when nothing is said: not to the world.
 pub(crate) const HTTP: &str = "127.0.0.1:7100";

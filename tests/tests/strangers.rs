@@ -1,5 +1,5 @@
-//! Nodes on machines of their own: network namespaces with a cable between them. Needs root, as those
-//! do.
+//! Nodes on machines of their own: network namespaces with a cable between them. Needs root, as
+//! those do.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};

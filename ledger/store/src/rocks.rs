@@ -371,8 +371,8 @@ mod tests {
         assert!(error.unwrap().is_corrupt());
     }
 
-    /// RocksDB looks for space by itself after a table failed, and a write that it made wait goes on
-    /// waiting meanwhile (11.8.1). The table is slow here, so that a write waits when it fails.
+    /// RocksDB looks for space by itself after a table failed, and a write that it made wait goes
+    /// on waiting meanwhile (11.8.1). The table is slow here, so that a write waits when it fails.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_write_that_waits_for_a_table_ends_when_that_finds_no_space() {

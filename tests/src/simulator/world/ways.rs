@@ -19,8 +19,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const AFTER: Duration = Duration::from_secs(45);
 /// How long a replacement is given to come up. A watch over ten heights is shorter.
 const REPLACED: Duration = Duration::from_secs(60);
-/// How long the network goes on with as few as it can, and how long at most until the one to whom it
-/// happens has proposed.
+/// How long the network goes on with as few as it can, and how long at most until the one to whom
+/// it happens has proposed.
 const NEEDED: Duration = Duration::from_millis(500);
 const PROPOSES: Duration = Duration::from_secs(20);
 /// How often the script looks for that proposal: seldom enough to be quick, often enough to see it
