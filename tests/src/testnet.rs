@@ -7,7 +7,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -15,9 +14,6 @@ use tempfile::TempDir;
 
 /// How long a test waits for anything before it gives up. Nothing is asserted about speed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Held while a testnet looks for its ports and takes them.
-static STARTING: Mutex<()> = Mutex::new(());
 
 /// A testnet under test.
 pub struct Testnet {
@@ -59,10 +55,7 @@ impl Testnet {
         let testnet = Self::new();
         let count = validators.to_string();
         let up = ["testnet", "up", "-d", "--validators", &count];
-        // Two that look for free ports in the same instant find the same.
-        let one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         testnet.ok(&[&up[..], flags].concat());
-        drop(one_at_a_time);
         testnet
     }
 

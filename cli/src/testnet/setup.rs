@@ -14,7 +14,7 @@ use crate::{folders, genesis_file, key_file, names};
 
 use super::birth::{self, Pace};
 use super::folder::{Folder, Plan};
-use super::ports;
+use super::ports::{self, Claim};
 
 /// Validators when nothing is said: the smallest network that survives the loss of one.
 const VALIDATORS: u16 = 4;
@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     /// Whether the network is new.
     pub(crate) is_new: bool,
+    /// Its ports; to be kept while it runs.
+    pub(crate) ports: Claim,
 }
 
 #[derive(Serialize)]
@@ -89,7 +91,8 @@ pub(crate) fn prepare(folder: &Folder, wish: Wish) -> Outcome<Prepared> {
     } else {
         None
     };
-    let plan = Plan::new(validators, ports::find(validators, wish.port_base, last)?);
+    let ports = ports::find(validators, wish.port_base, last)?;
+    let plan = Plan::new(validators, ports.base());
     if let Some(genesis) = genesis {
         genesis_file::write(&folder.genesis(), &genesis)?;
     }
@@ -97,7 +100,11 @@ pub(crate) fn prepare(folder: &Folder, wish: Wish) -> Outcome<Prepared> {
         write_node(folder, &plan, number, &name)?;
     }
     folder.save(&plan)?;
-    Ok(Prepared { plan, is_new })
+    Ok(Prepared {
+        plan,
+        is_new,
+        ports,
+    })
 }
 
 /// Refuses another pace than the network was born with.

@@ -74,10 +74,10 @@ pub(super) fn run(context: &Context, folder: &Folder, args: &UpArgs) -> Outcome 
     interrupt::on_request(move || {
         let _ = stop.send(Message::Stop);
     })?;
-    let silent = args.supervise;
+    let (silent, ports) = (args.supervise, prepared.ports.clone());
     greet(context, folder, (prepared, started, silent), inbox)?;
     let result = supervisor.run(&outbox);
-    drop(lock);
+    drop((ports, lock));
     if result.is_ok() && !silent {
         let name = folder.name();
         context
