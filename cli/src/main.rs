@@ -4,6 +4,9 @@
 //! `error`, `exit`), what commands share (`context`, `rpc`, `names`, `verify`), one file per noun
 //! in `command`, and the supervisor of local networks (`testnet`).
 
+// The macros panic where nobody reads what they print.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 mod error;
 mod exit;
@@ -33,6 +36,7 @@ mod journal;
 mod key_file;
 mod key_store;
 mod life_line;
+mod log_writer;
 mod names;
 mod network;
 mod node_exit;

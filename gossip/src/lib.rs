@@ -3,6 +3,9 @@
 //! Everything here is pure but [`transport`], which is the one place with sockets and tokio. The
 //! pure part is one machine, [`Gossip`]: [`Input`]s in, [`Action`]s out.
 
+// The macros panic where nobody reads what they print.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod lane;
 pub mod link;
 pub mod peer_id;

@@ -9,6 +9,9 @@
 //! `record`, `staking`, `supply`), what a block does (`state`, `execution`), and where it is kept
 //! (`storage`, `chain`) and how it is carried elsewhere (`snapshot`).
 
+// The macros panic where nobody reads what they print.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod codec;
 pub mod hash;
 pub mod keys;

@@ -5,6 +5,9 @@
 //! thread or random source; two shells drive it through the same `handle`: [`runtime`], with real
 //! QUIC, RocksDB and clocks, and the simulator in `tests/`.
 
+// The macros panic where nobody reads what they print.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod consensus;
 pub mod core;
 pub mod mempool;

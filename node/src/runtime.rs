@@ -58,7 +58,7 @@ pub use appender::FileError;
 pub use clock::wall_ms;
 pub use consensus_log::{LogError, SignGuard};
 pub use control::{Checkpoint, ask};
-pub use handle::{About, NodeHandle, NumberedEvent, Unavailable};
+pub use handle::{About, LostLines, NodeHandle, NumberedEvent, Unavailable};
 pub use snapshots::SNAPSHOTS_KEPT;
 
 use clock::Clock;
@@ -105,6 +105,8 @@ pub struct RuntimeConfig {
     pub checkpoint: Option<Checkpoint>,
     /// Epochs from one snapshot to the next; 0 makes none.
     pub snapshot_epochs: u64,
+    /// Counts what is lost of the log; whoever writes the log has the other end.
+    pub lost_lines: LostLines,
 }
 
 /// Why a node stopped, or did not start.
@@ -223,7 +225,8 @@ async fn start(
         validator_key: key,
         unclean_start: mark.found,
     };
-    let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests);
+    let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests)
+        .with_lost_lines(config.lost_lines.clone());
     let http = serve_http(config.http, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
     let found = (recovered, restored);

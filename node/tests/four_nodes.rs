@@ -15,7 +15,7 @@ use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::genesis::{Genesis, local_consensus_key};
 use starling_ledger::keys::SecretKey;
 use starling_ledger::storage::{MemoryStorage, schema};
-use starling_node::runtime::{self, NodeHandle, RuntimeConfig, RuntimeError};
+use starling_node::runtime::{self, LostLines, NodeHandle, RuntimeConfig, RuntimeError};
 use tokio::sync::oneshot;
 
 /// How long anything may take before the test gives up; nothing is asserted about speed.
@@ -66,6 +66,7 @@ fn start(index: usize, ports: &[u16]) -> Node {
         http: address(0),
         peers: peers.collect(),
         snapshot_epochs: 0,
+        lost_lines: LostLines::default(),
     };
     let (stop, stopped) = oneshot::channel();
     let (ready, is_ready) = mpsc::channel();

@@ -188,10 +188,7 @@ impl Testnet {
 
     /// Returns one number of a node's metrics; `None` if it does not answer or has no such number.
     pub fn metric_of(&self, node: &str, name: &str) -> Option<u64> {
-        let url = self.url_of(node)?;
-        let text = exchange(&url, "GET /metrics", "")?;
-        let number = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
-        text.lines().find_map(number)
+        metric(&self.url_of(node)?, name)
     }
 
     /// Calls a method of a node's HTTP interface; `None` if it does not answer.
@@ -272,6 +269,13 @@ impl Drop for Testnet {
         // A test that failed early has nothing to stop.
         drop(self.run(&["testnet", "stop"]));
     }
+}
+
+/// Returns one number of the metrics at `url`; `None` if nobody answers or there is no such number.
+pub fn metric(url: &str, name: &str) -> Option<u64> {
+    let text = exchange(url, "GET /metrics", "")?;
+    let number = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+    text.lines().find_map(number)
 }
 
 /// Calls a method of the node at `url`, past the command line; returns the whole answer.

@@ -11,7 +11,7 @@ use starling_gossip::PeerId;
 use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::light::Checkpoint;
-use starling_node::runtime::{self, RuntimeConfig};
+use starling_node::runtime::{self, LostLines, RuntimeConfig};
 use starling_store::{OpenOptions, RocksStorage};
 use tokio::sync::oneshot;
 use tracing::info;
@@ -21,6 +21,7 @@ use crate::config::{HTTP, LISTEN, NodeConfig};
 use crate::context::Context;
 use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
+use crate::log_writer::LogWriter;
 use crate::node_exit;
 use crate::{folders, genesis_file, interrupt, key_file};
 
@@ -127,9 +128,14 @@ struct RunArgs {
 pub(crate) fn run(context: &Context, args: &NodeArgs) -> Outcome {
     let NodeCommand::Run(args) = &args.command;
     let config = configure(context, args)?;
-    log_to_stderr(context, config.log.as_deref())?;
+    let lost_lines = LostLines::default();
+    // Dropped after the last line of the node, and before the error it ends with is printed.
+    let _log = log_to_stderr(context, config.log.as_deref(), &lost_lines)?;
     let vouched_for = context.global.checkpoint;
-    let runtime = open(&config, args.sign_at_once, vouched_for)?;
+    let runtime = RuntimeConfig {
+        lost_lines,
+        ..open(&config, args.sign_at_once, vouched_for)?
+    };
     let (stop, stopped) = oneshot::channel();
     stop_on_request(stop, args.exit_with_parent)?;
     let (listen, http) = (runtime.listen, runtime.http);
@@ -215,6 +221,7 @@ fn open(
         history_index: config.history_index.unwrap_or(true),
         checkpoint: Some(checkpoint),
         snapshot_epochs: config.snapshot_epochs.unwrap_or(0),
+        lost_lines: LostLines::default(),
     })
 }
 
@@ -280,7 +287,12 @@ fn node_key(named: Option<&Path>, data_dir: &Path) -> Outcome<SecretKey> {
     key_file::read(&path)
 }
 
-fn log_to_stderr(context: &Context, filter: Option<&str>) -> Outcome {
+/// Begins the log, which is written until what is returned is dropped.
+fn log_to_stderr(
+    context: &Context,
+    filter: Option<&str>,
+    lost: &LostLines,
+) -> Outcome<LogWriter> {
     let default = match (context.global.quiet, context.global.verbose) {
         (true, _) => "error",
         (_, 0) => filter.map_or(DEFAULT_LOG, |filter| {
@@ -297,14 +309,18 @@ fn log_to_stderr(context: &Context, filter: Option<&str>) -> Outcome {
         let message = format!("`{default}` is no log filter: {error}");
         CliError::new(Exit::Config, message).next("write error, warn, info or debug")
     })?;
+    let log = LogWriter::start(io::stderr(), lost.clone()).exit(Exit::Io)?;
     let colors = context.output.has_colors();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(colors);
+        .with_ansi(colors)
+        // It would report an error of its own by `eprintln!`, which panics on the same error.
+        .log_internal_errors(false);
     subscriber
-        .with_writer(io::stderr)
+        .with_writer(log.buffer())
         .try_init()
-        .exit(Exit::Failure)
+        .exit(Exit::Failure)?;
+    Ok(log)
 }
 
 /// Stops the node at Ctrl-C or SIGTERM, and with its parent where that is wanted.

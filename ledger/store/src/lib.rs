@@ -20,6 +20,9 @@
 //! - The data comes into being under another name and is renamed when it is complete: a crash while
 //!   a folder is made leaves either no ledger or an empty one.
 
+// The macros panic where nobody reads what they print.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod checkpoint;
 mod error;
 mod folder;

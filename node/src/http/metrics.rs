@@ -65,6 +65,7 @@ pub(super) struct Metrics {
     gossip_faults: Counter,
     ranges_pruned: Counter,
     offences: Counter,
+    log_lines_lost: Counter,
     blocks: Counter,
     blocks_fetched: Counter,
     transactions: Counter,
@@ -99,6 +100,7 @@ impl Default for Metrics {
             gossip_faults: Counter::default(),
             ranges_pruned: Counter::default(),
             offences: Counter::default(),
+            log_lines_lost: Counter::default(),
             blocks: Counter::default(),
             blocks_fetched: Counter::default(),
             transactions: Counter::default(),
@@ -202,6 +204,11 @@ impl Metrics {
                 "consensus_offences",
                 "Double signatures of validators that were proven",
                 &self.offences,
+            ),
+            (
+                "log_lines_lost",
+                "Lines of the log that could not be written",
+                &self.log_lines_lost,
             ),
             (
                 "blocks_final",
@@ -363,6 +370,7 @@ pub(super) async fn scrape(State(site): State<Arc<Site>>) -> Response {
         let duty = DutyReply::new(&status, site.is_excluded());
         site.metrics.take_duty(&duty);
     }
+    raise(&site.metrics.log_lines_lost, site.handle.lost_lines());
     // A core that is too busy to answer leaves the last numbers standing.
     if let Ok(Answer::Peers(peers)) = site.ask(Request::Peers).await {
         site.metrics.take_peers(&peers);

@@ -48,6 +48,22 @@ pub struct About {
     pub unclean_start: bool,
 }
 
+/// Lines of the log that could not be written, counted by who writes them.
+#[derive(Clone, Debug, Default)]
+pub struct LostLines(Arc<AtomicU64>);
+
+impl LostLines {
+    /// Counts some more.
+    pub fn add(&self, lines: u64) {
+        self.0.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// Returns how many there were.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A cheap handle on a running node.
 #[derive(Clone)]
 pub struct NodeHandle {
@@ -59,6 +75,7 @@ pub struct NodeHandle {
     tip: watch::Sender<Option<Tip>>,
     events: broadcast::Sender<Arc<NumberedEvent>>,
     next_event: Arc<AtomicU64>,
+    lost_lines: LostLines,
 }
 
 impl NodeHandle {
@@ -77,7 +94,18 @@ impl NodeHandle {
             tip: watch::Sender::new(None),
             events: broadcast::Sender::new(EVENTS_MAX),
             next_event: Arc::default(),
+            lost_lines: LostLines::default(),
         }
+    }
+
+    /// Shows what is counted there.
+    pub(crate) fn with_lost_lines(self, lost_lines: LostLines) -> Self {
+        Self { lost_lines, ..self }
+    }
+
+    /// Returns how many lines of the log could not be written.
+    pub fn lost_lines(&self) -> u64 {
+        self.lost_lines.count()
     }
 
     /// Returns the chain on disk.
