@@ -260,19 +260,24 @@ impl Transport {
     }
 
     /// Ends all links, telling the peers that the node is shutting down, and then the events.
-    /// Takes at most about three times the drain timeout.
+    /// Takes at most [`TransportTimeouts::farewell`] and [`TransportTimeouts::linger`].
     pub async fn close(&self) {
         let shared = &self.shared;
-        let drain = shared.timeouts.drain;
+        let TransportTimeouts {
+            farewell, linger, ..
+        } = shared.timeouts;
         shared.is_closing.store(true, Ordering::Release);
         for link in shared.links.all() {
             link.leave(DisconnectReason::ShuttingDown);
         }
         // The listener's own task ends with the endpoint, so links are waited for by their table.
-        let _ = timeout(2 * drain, shared.links.emptied()).await;
+        let _ = timeout(farewell, shared.links.emptied()).await;
         self.close_endpoint();
-        let _ = timeout(drain, shared.tasks.ended()).await;
-        let _ = timeout(drain, shared.endpoint.wait_idle()).await;
+        let rest = async {
+            shared.tasks.ended().await;
+            shared.endpoint.wait_idle().await;
+        };
+        let _ = timeout(linger, rest).await;
         shared.inbox.close();
     }
 

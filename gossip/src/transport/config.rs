@@ -98,6 +98,13 @@ pub struct TransportTimeouts {
     /// For the consensus lane to be taken before a link that we end is closed. 1 s: a farewell of
     /// some hundred bytes and a round trip around the world.
     pub drain: Duration,
+    /// For all links together when the node shuts down, in place of `drain`. 500 ms: a round trip
+    /// to anywhere, and little to wait for where a neighbour is gone without a word.
+    pub farewell: Duration,
+    /// For closed connections to answer what comes late when the node shuts down. 200 ms: QUIC asks
+    /// for three probe timeouts (RFC 9000, section 10.2), which is half of that in a local network
+    /// and seconds for a handshake that has just begun; whoever hears nothing waits for `idle`.
+    pub linger: Duration,
 }
 
 impl Default for TransportTimeouts {
@@ -109,6 +116,8 @@ impl Default for TransportTimeouts {
             frame: Duration::from_secs(30),
             write: Duration::from_secs(30),
             drain: Duration::from_secs(1),
+            farewell: Duration::from_millis(500),
+            linger: Duration::from_millis(200),
         }
     }
 }
