@@ -4,12 +4,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak ways folders chaos sends crash bitrot prune planted fuzz bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak ways folders chaos stops sends crash bitrot prune planted fuzz bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
 SEEDS ?= 100
 KILLS ?= 50
+STOPS ?= 500
 SENDS ?= 200
 ROUNDS ?= 5
 TIMES ?= 20
@@ -70,6 +71,9 @@ folders: build ## the same with real processes, TIMES times (default 20) each
 
 chaos: build ## kill validators KILLS times (default 50) under load, with real processes
 	STARLING_KILLS=$(KILLS) $(CARGO) test --release --workspace --test chaos -- --nocapture
+
+stops: build ## stop a validator STOPS times (default 500) on a busy machine; each has to end well
+	STARLING_STOPS=$(STOPS) $(CARGO) test --release --workspace --test stops -- --nocapture
 
 sends: build ## SENDS payments at once (default 200) in ROUNDS (5), and 500 through kills and lost answers
 	STARLING_SENDS=$(SENDS) STARLING_ROUNDS=$(ROUNDS) \

@@ -86,6 +86,11 @@ impl ChainStore {
         self
     }
 
+    /// Takes no more writes, and breaks off [`Pruner::reclaim`]: what is left is read.
+    pub fn close(&self) {
+        self.storage.close();
+    }
+
     /// Returns the readers, over what the storage holds at each call.
     pub const fn read(&self) -> &ChainReader {
         &self.reader

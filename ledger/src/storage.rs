@@ -116,6 +116,12 @@ pub trait Storage: View {
     ) -> Result<(), StorageError> {
         Ok(())
     }
+
+    /// Takes no more writes and breaks off [`Storage::reclaim`], for who is about to let go of it.
+    /// Reads go on.
+    ///
+    /// An engine that does nothing for long has nothing to break off.
+    fn close(&self) {}
 }
 
 /// Returns the first key after all keys that begin with `prefix`: the `to` of a scan over a prefix.

@@ -57,6 +57,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -68,6 +69,10 @@ use site::Site;
 /// After how many steps of tasks the sockets are looked at again. Our choice: fewer than the usual
 /// 61, because wording a burst of events takes some steps of a tenth of a millisecond.
 const SOCKET_INTERVAL: u32 = 8;
+
+/// How long a stop waits for reads under way. Our choice: none takes a tenth of it on a disk that
+/// works.
+const READS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The running HTTP interface; it ends when this is dropped.
 #[derive(Debug)]
@@ -112,7 +117,8 @@ pub fn serve_within(
             if let Err(error) = runtime.block_on(server::run(listener, site, stopped)) {
                 tracing::error!(%error, "the HTTP interface has ended");
             }
-            runtime.shutdown_background();
+            // What reads the store ends before the node lets go of it.
+            runtime.shutdown_timeout(READS_PATIENCE);
         })?;
     Ok(HttpServer {
         address,

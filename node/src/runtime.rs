@@ -25,6 +25,7 @@ pub mod replay;
 mod run_mark;
 pub mod snapshot_files;
 mod snapshots;
+mod threads;
 mod trace;
 mod workers;
 
@@ -46,6 +47,7 @@ use starling_ledger::keys::{Ed25519, PublicKey, SecretKey, Signer};
 use starling_ledger::light;
 use starling_ledger::storage::Storage;
 use starling_ledger::vote::Height;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::consensus::recovery::{Opened, Owner};
@@ -63,6 +65,7 @@ pub use snapshots::SNAPSHOTS_KEPT;
 
 use clock::Clock;
 use consensus_log::LogFiles;
+use control::Control;
 use disk::Disk;
 use driver::{Driver, Inboxes};
 use mempool_files::MempoolFiles;
@@ -179,7 +182,8 @@ pub enum RuntimeError {
 
 /// Runs a node until `stop` fires or it must stop by itself.
 ///
-/// `ready` is called once, when both ports are open.
+/// `ready` is called once, when both ports are open. What it started holds the store no more when
+/// this returns, however the node ended; a handle that `ready` has kept does.
 ///
 /// # Errors
 /// [`RuntimeError`] says why it did not start, or stopped.
@@ -200,11 +204,14 @@ pub fn run(
 
 async fn start(
     config: RuntimeConfig,
-    stop: oneshot::Receiver<()>,
+    mut stop: oneshot::Receiver<()>,
     ready: impl FnOnce(&NodeHandle),
 ) -> Result<(), RuntimeError> {
     let clock = Clock::start();
     let chain = open_chain(&config)?;
+    if !settle_history(&chain, &mut stop)? {
+        return Ok(());
+    }
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
@@ -219,12 +226,8 @@ async fn start(
     let node_key = config.node_key.clone().into();
     let (transport, links) = Transport::bind(TransportConfig::new(node_key, config.listen))?;
     let mark = RunMark::set(&config.data_dir)?;
-    hear_operator(&config, &chain);
-    let about = About {
-        listen: transport.address(),
-        validator_key: key,
-        unclean_start: mark.found,
-    };
+    let control = hear_operator(&config, &chain);
+    let about = about(&transport, key, &mark);
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests)
         .with_lost_lines(config.lost_lines.clone());
     let http = serve_http(config.http, &handle)?;
@@ -261,9 +264,19 @@ async fn start(
     };
     let result = driver.run(actions, inboxes, stop).await;
     http.stop();
+    drop(control);
     result?.finish();
     mark.clear()?;
     Ok(())
+}
+
+/// Says what the node was started as.
+fn about(transport: &Transport, validator_key: Option<PublicKey>, mark: &RunMark) -> About {
+    About {
+        listen: transport.address(),
+        validator_key,
+        unclean_start: mark.found,
+    }
 }
 
 /// Says whose files these are.
@@ -284,7 +297,6 @@ fn open_chain(config: &RuntimeConfig) -> Result<Arc<ChainStore>, RuntimeError> {
     chain.init_genesis(&config.genesis)?;
     check_keep_blocks(config)?;
     check_vouched(config, &chain)?;
-    settle_history(&chain)?;
     Ok(Arc::new(chain))
 }
 
@@ -301,13 +313,11 @@ fn check_vouched(config: &RuntimeConfig, chain: &ChainStore) -> Result<(), Runti
 }
 
 /// Opens the control socket. A node without one is worse for its operator, not for the network.
-fn hear_operator(config: &RuntimeConfig, chain: &Arc<ChainStore>) {
-    let Some(checkpoint) = config.checkpoint.clone() else {
-        return;
-    };
-    if let Err(error) = control::start(&config.data_dir, chain, checkpoint) {
-        tracing::warn!(%error, "no control socket: backups are not possible");
-    }
+fn hear_operator(config: &RuntimeConfig, chain: &Arc<ChainStore>) -> Option<Control> {
+    let checkpoint = config.checkpoint.clone()?;
+    Control::start(&config.data_dir, chain, checkpoint)
+        .inspect_err(|error| tracing::warn!(%error, "no control socket: backups are not possible"))
+        .ok()
 }
 
 /// Puts together what the core begins with.
@@ -343,9 +353,15 @@ fn check_keep_blocks(config: &RuntimeConfig) -> Result<(), RuntimeError> {
 }
 
 /// Builds or drops the index of histories, where the node was told otherwise before. Nothing else
-/// runs yet, so nothing is appended meanwhile.
-fn settle_history(chain: &ChainStore) -> Result<(), ChainError> {
+/// runs yet, so nothing is appended meanwhile. Returns `false` where the node is to stop before.
+fn settle_history(
+    chain: &ChainStore,
+    stop: &mut oneshot::Receiver<()>,
+) -> Result<bool, ChainError> {
     while let Some(state) = chain.settle_history()? {
+        if !matches!(stop.try_recv(), Err(TryRecvError::Empty)) {
+            return Ok(false);
+        }
         match state {
             HistoryIndex::Building { next } => {
                 tracing::info!(next, "building the index of histories");
@@ -354,7 +370,7 @@ fn settle_history(chain: &ChainStore) -> Result<(), ChainError> {
             _ => tracing::info!("the index of histories was dropped"),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn start_snapshots(config: &RuntimeConfig, chain: &Arc<ChainStore>) -> std::io::Result<Snapshots> {

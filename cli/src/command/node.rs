@@ -1,10 +1,11 @@
 //! `starling node`: run a node.
 
-use std::io::{self, Read as _};
+mod stop;
+
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use starling_gossip::PeerId;
@@ -12,9 +13,8 @@ use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::light::Checkpoint;
 use starling_node::runtime::{self, LostLines, RuntimeConfig};
-use starling_store::{OpenOptions, RocksStorage};
-use tokio::sync::oneshot;
-use tracing::info;
+use starling_store::{OpenOptions, RocksStorage, Watch};
+use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{HTTP, LISTEN, NodeConfig};
@@ -23,7 +23,9 @@ use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::log_writer::LogWriter;
 use crate::node_exit;
-use crate::{folders, genesis_file, interrupt, key_file};
+use crate::{folders, genesis_file, key_file};
+
+use stop::Stop;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +61,7 @@ pub(crate) struct NodeArgs {
 
 #[derive(Debug, Subcommand)]
 enum NodeCommand {
-    /// Run a node until Ctrl-C or SIGTERM.
+    /// Run a node until Ctrl-C, SIGTERM, or its terminal is closed.
     Run(RunArgs),
 }
 
@@ -131,16 +133,24 @@ pub(crate) fn run(context: &Context, args: &NodeArgs) -> Outcome {
     let lost_lines = LostLines::default();
     // Dropped after the last line of the node, and before the error it ends with is printed.
     let _log = log_to_stderr(context, config.log.as_deref(), &lost_lines)?;
+    // First, so that a signal that comes early is no unclean end.
+    let (stop, stopped) = Stop::listen(args.exit_with_parent)?;
     let vouched_for = context.global.checkpoint;
+    let (runtime, ledger) = open(&config, args.sign_at_once, vouched_for)?;
     let runtime = RuntimeConfig {
         lost_lines,
-        ..open(&config, args.sign_at_once, vouched_for)?
+        ..runtime
     };
-    let (stop, stopped) = oneshot::channel();
-    stop_on_request(stop, args.exit_with_parent)?;
     let (listen, http) = (runtime.listen, runtime.http);
     let ready = |_: &runtime::NodeHandle| info!(%listen, %http, "ready");
-    runtime::run(runtime, stopped, ready).map_err(|error| node_exit::of(&error))
+    let ended = runtime::run(runtime, stopped, ready);
+    if !ledger.is_closed() {
+        // What ends a process would be pulled from under whoever it is.
+        error!("something still reads the ledger: this is a bug of this program");
+    }
+    ended.map_err(|error| node_exit::of(&error))?;
+    stop.tell_end();
+    Ok(())
 }
 
 /// Puts file, environment and flags together.
@@ -170,7 +180,7 @@ fn open(
     config: &NodeConfig,
     sign_at_once: bool,
     vouched_for: Option<Checkpoint>,
-) -> Outcome<RuntimeConfig> {
+) -> Outcome<(RuntimeConfig, Watch)> {
     let missing = |what: &str, flag: &str| {
         CliError::new(Exit::Config, format!("a node needs a {what}")).next(format!(
             "starling node run {flag} …, or a config file with that key"
@@ -194,6 +204,7 @@ fn open(
     folders::create_private(&data_dir)?;
     let storage = RocksStorage::open(&data_dir.join("ledger"), &OpenOptions::default());
     let storage = storage.map_err(|error| node_exit::storage(&error))?;
+    let watch = storage.watch();
     let storage = Arc::new(storage);
     let open = Arc::downgrade(&storage);
     let checkpoint: runtime::Checkpoint =
@@ -206,7 +217,7 @@ fn open(
         validator = validator_key.is_some(),
         "starling {}", env!("CARGO_PKG_VERSION")
     );
-    Ok(RuntimeConfig {
+    let config = RuntimeConfig {
         data_dir,
         genesis,
         storage,
@@ -222,7 +233,8 @@ fn open(
         checkpoint: Some(checkpoint),
         snapshot_epochs: config.snapshot_epochs.unwrap_or(0),
         lost_lines: LostLines::default(),
-    })
+    };
+    Ok((config, watch))
 }
 
 fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
@@ -288,11 +300,7 @@ fn node_key(named: Option<&Path>, data_dir: &Path) -> Outcome<SecretKey> {
 }
 
 /// Begins the log, which is written until what is returned is dropped.
-fn log_to_stderr(
-    context: &Context,
-    filter: Option<&str>,
-    lost: &LostLines,
-) -> Outcome<LogWriter> {
+fn log_to_stderr(context: &Context, filter: Option<&str>, lost: &LostLines) -> Outcome<LogWriter> {
     let default = match (context.global.quiet, context.global.verbose) {
         (true, _) => "error",
         (_, 0) => filter.map_or(DEFAULT_LOG, |filter| {
@@ -321,33 +329,6 @@ fn log_to_stderr(
         .try_init()
         .exit(Exit::Failure)?;
     Ok(log)
-}
-
-/// Stops the node at Ctrl-C or SIGTERM, and with its parent where that is wanted.
-fn stop_on_request(stop: oneshot::Sender<()>, exit_with_parent: bool) -> Outcome {
-    let stop = Arc::new(Mutex::new(Some(stop)));
-    let parent = Arc::clone(&stop);
-    interrupt::on_request(move || send(&stop))?;
-    if !exit_with_parent {
-        return Ok(());
-    }
-    let watch = move || {
-        let mut buffer = [0; 64];
-        // Nobody writes to this pipe; it ends when its other side is gone.
-        while matches!(io::stdin().lock().read(&mut buffer), Ok(count) if count > 0) {}
-        send(&parent);
-    };
-    let thread = thread::Builder::new().name("parent".to_owned());
-    thread.spawn(watch).exit(Exit::Io)?;
-    Ok(())
-}
-
-fn send(stop: &Mutex<Option<oneshot::Sender<()>>>) {
-    let mut stop = stop.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(stop) = stop.take() {
-        // A node that has ended already needs no word.
-        let _ = stop.send(());
-    }
 }
 
 #[cfg(test)]

@@ -36,5 +36,6 @@ mod stats;
 mod swap;
 
 pub use options::OpenOptions;
+pub use reader::Watch;
 pub use rocks::{RocksStorage, WRITE_BYTES_MAX};
 pub use stats::ColumnStats;

@@ -1,6 +1,6 @@
 //! Reading, from the present state and from a snapshot alike.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rocksdb::{ColumnFamily, DB, ReadOptions, Snapshot};
 use self_cell::self_cell;
@@ -13,7 +13,12 @@ use crate::lock::FolderLock;
 pub(crate) struct Database {
     pub(crate) db: DB,
     _lock: Option<FolderLock>,
+    /// Gone when all else is.
+    open: Arc<()>,
 }
+
+/// Tells whether a database is still open.
+pub struct Watch(Weak<()>);
 
 /// Which end of a range a scan begins at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,15 @@ pub(crate) struct Reader<'a> {
 impl Database {
     /// A database in a folder that is locked, or is only read.
     pub(crate) fn new(db: DB, lock: Option<FolderLock>) -> Arc<Self> {
-        Arc::new(Self { db, _lock: lock })
+        Arc::new(Self {
+            db,
+            _lock: lock,
+            open: Arc::default(),
+        })
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(Arc::downgrade(&self.open))
     }
 
     /// The handle of a column.
@@ -41,6 +54,13 @@ impl Database {
     pub(crate) fn family(db: &DB, column: Column) -> &ColumnFamily {
         db.cf_handle(column.name())
             .expect("every column was opened")
+    }
+}
+
+impl Watch {
+    /// Says whether storage and snapshots are gone, and the folder may be opened anew.
+    pub fn is_closed(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 

@@ -1,6 +1,7 @@
 //! The storage of the product: opening, writing, sizes.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::error::from_rocks;
 use crate::folder;
 use crate::lock::FolderLock;
 use crate::options::OpenOptions;
-use crate::reader::{Database, Reader, RocksSnapshot, impl_view};
+use crate::reader::{Database, Reader, RocksSnapshot, Watch, impl_view};
 use crate::reserve::Reserve;
 use crate::swap;
 
@@ -35,6 +36,7 @@ pub struct RocksStorage {
     database: Arc<Database>,
     /// `None` where the folder was opened for reading only.
     writer: Option<Mutex<Writer>>,
+    is_closed: AtomicBool,
 }
 
 /// What a write needs, and what stops it.
@@ -108,11 +110,17 @@ impl RocksStorage {
         let storage = Self {
             database: Database::new(db, lock),
             writer: None,
+            is_closed: AtomicBool::new(false),
         };
         match schema::version(&storage)? {
             Some(schema::SCHEMA_VERSION) => Ok(storage),
             found => Err(folder::foreign_schema(found, &schema::CURRENT)),
         }
+    }
+
+    /// Returns what tells whether it is still open, once this is dropped.
+    pub fn watch(&self) -> Watch {
+        self.database.watch()
     }
 
     /// Returns the open database.
@@ -127,6 +135,7 @@ impl RocksStorage {
                 reserve,
                 failed: None,
             })),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -195,6 +204,8 @@ impl RocksStorage {
     /// Waits until RocksDB takes writes again, or has failed to write a table.
     fn wait_for_tables(&self, writer: &Writer) -> Result<(), StorageError> {
         loop {
+            // Nothing works on the tables any more.
+            self.check_open()?;
             if self.has_background_error()? {
                 return Err(writer.background_error());
             }
@@ -203,6 +214,15 @@ impl RocksStorage {
             }
             thread::sleep(STALL_POLL);
         }
+    }
+
+    fn check_open(&self) -> Result<(), StorageError> {
+        if self.is_closed.load(Ordering::Acquire) {
+            let reason = "it is closed".to_owned();
+            let operation = StorageOperation::Write;
+            return Err(StorageError::Io { operation, reason });
+        }
+        Ok(())
     }
 
     /// Whether a table could not be written in the background since the folder was opened.
@@ -225,6 +245,7 @@ impl Storage for RocksStorage {
         if let Some(error) = &writer.failed {
             return Err(error.clone());
         }
+        self.check_open()?;
         let written = self.commit(&writer, &batch).and_then(|()| {
             if self.has_background_error()? {
                 Err(writer.background_error())
@@ -271,6 +292,11 @@ impl Storage for RocksStorage {
         }
         Ok(())
     }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.database.db.cancel_all_background_work(false);
+    }
 }
 
 impl Writer {
@@ -300,6 +326,29 @@ fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
 mod tests {
     use super::*;
     use crate::options;
+
+    #[test]
+    fn a_closed_storage_takes_no_writes_and_is_read_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
+        let put = |value: &str| {
+            let mut batch = WriteBatch::new();
+            batch.put(Column::State, b"key", value);
+            storage.write(batch)
+        };
+        put("one").unwrap();
+        storage.close();
+        assert!(put("two").is_err());
+        storage.reclaim(Column::State, b"", None).unwrap();
+        assert_eq!(storage.get(Column::State, b"key"), Ok(Some(b"one".into())));
+        let (watch, view) = (storage.watch(), storage.snapshot().unwrap());
+        drop(storage);
+        assert!(!watch.is_closed());
+        drop(view);
+        assert!(watch.is_closed());
+        let storage = RocksStorage::open(folder.path(), &OpenOptions::default()).unwrap();
+        assert_eq!(storage.get(Column::State, b"key"), Ok(Some(b"one".into())));
+    }
 
     /// A software whose step from version 2 needs a column that version 2 did not have.
     fn later(step: &[schema::Migration]) -> Schema<'_> {

@@ -8,7 +8,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::thread;
 
 use starling_ledger::chain::{ChainError, ChainReader};
 use starling_ledger::hash::Hash;
@@ -17,6 +16,7 @@ use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::appender::{Appender, FileError};
+use super::threads::Thread;
 use crate::consensus::frame::FrameError;
 use crate::consensus::guard::{self, GuardFileError, GuardState, Home};
 use crate::consensus::recovery::{self, Files, GuardNext, OpenError, Opened, Owner, Recovered};
@@ -147,7 +147,10 @@ pub(super) struct LogFiles {
 }
 
 /// Hands writes to the thread.
-pub(super) struct LogSender(mpsc::SyncSender<LogWrite>);
+pub(super) struct LogSender {
+    queue: mpsc::SyncSender<LogWrite>,
+    _writer: Thread,
+}
 
 impl LogFiles {
     /// Opens the files of `folder`, cuts off what a crash tore, writes a guard that is no memory of
@@ -209,7 +212,7 @@ impl LogFiles {
     /// An I/O error if the thread cannot be started.
     pub(super) fn start(mut self, results: UnboundedSender<Logged>) -> io::Result<LogSender> {
         let (sender, queue) = mpsc::sync_channel::<LogWrite>(WRITES_MAX);
-        thread::Builder::new().name("log".into()).spawn(move || {
+        let writer = Thread::start("log", move || {
             for write in queue {
                 let result = self.write(&write).map(|()| write.id);
                 let failed = result.is_err();
@@ -218,7 +221,10 @@ impl LogFiles {
                 }
             }
         })?;
-        Ok(LogSender(sender))
+        Ok(LogSender {
+            queue: sender,
+            _writer: writer,
+        })
     }
 
     fn write(&mut self, write: &LogWrite) -> Result<(), LogError> {
@@ -247,7 +253,7 @@ impl LogFiles {
 impl LogSender {
     /// Hands over a write; `false` if the thread is gone or too far behind.
     pub(super) fn write(&self, write: LogWrite) -> bool {
-        self.0.try_send(write).is_ok()
+        self.queue.try_send(write).is_ok()
     }
 }
 

@@ -14,7 +14,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
@@ -46,15 +46,63 @@ an old guard could sign twice what it has signed once, and lose its stake. A val
 from a backup watches the network before it signs.
 ";
 
-/// Listens until the node ends.
+/// The open control socket. Once it is closed, nothing asked there reads the store.
 ///
-/// # Errors
-/// If the socket cannot be made.
-pub(super) fn start(
-    data_dir: &Path,
-    chain: &Arc<ChainStore>,
+/// The thread behind it ends with the process: it waits for clients, and holds nothing meanwhile.
+pub(super) struct Control {
+    /// Taken while a request is under way; `None` when the node ends.
+    store: Arc<Mutex<Option<Store>>>,
+}
+
+/// What requests are about.
+struct Store {
+    chain: Arc<ChainStore>,
     checkpoint: Checkpoint,
-) -> io::Result<()> {
+}
+
+impl Control {
+    /// Listens until this is dropped.
+    ///
+    /// # Errors
+    /// If the socket cannot be made.
+    pub(super) fn start(
+        data_dir: &Path,
+        chain: &Arc<ChainStore>,
+        checkpoint: Checkpoint,
+    ) -> io::Result<Self> {
+        let listener = listen(data_dir)?;
+        let chain = Arc::clone(chain);
+        let store = Arc::new(Mutex::new(Some(Store { chain, checkpoint })));
+        let served = Arc::clone(&store);
+        let thread = thread::Builder::new().name("control".into());
+        thread.spawn(move || {
+            for client in listener.incoming().flatten() {
+                if let Err(error) = serve(client, &served) {
+                    tracing::debug!(%error, "a client of the control socket went away");
+                }
+            }
+        })?;
+        Ok(Self { store })
+    }
+}
+
+impl Drop for Control {
+    /// Waits for the backup that is being made, if one is.
+    fn drop(&mut self) {
+        let store = self.store.try_lock();
+        if matches!(store, Err(TryLockError::WouldBlock)) {
+            tracing::info!("a backup is being made: the node stops after it");
+        }
+        drop(store);
+        *lock(&self.store) = None;
+    }
+}
+
+fn lock(store: &Mutex<Option<Store>>) -> MutexGuard<'_, Option<Store>> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn listen(data_dir: &Path) -> io::Result<UnixListener> {
     let (folder, path) = reachable(data_dir)?;
     // What an earlier run left; nobody listens there, because the store is locked.
     match fs::remove_file(&path) {
@@ -63,20 +111,7 @@ pub(super) fn start(
     }
     let listener = UnixListener::bind(&path)?;
     drop(folder);
-    // The thread ends with the process. It must not keep the store open until then.
-    let chain = Arc::downgrade(chain);
-    let thread = thread::Builder::new().name("control".into());
-    thread.spawn(move || {
-        for client in listener.incoming().flatten() {
-            let Some(chain) = chain.upgrade() else {
-                return;
-            };
-            if let Err(error) = serve(client, &chain, &checkpoint) {
-                tracing::debug!(%error, "a client of the control socket went away");
-            }
-        }
-    })?;
-    Ok(())
+    Ok(listener)
 }
 
 /// Asks the node that runs on `data_dir`, and returns what it answers.
@@ -104,7 +139,7 @@ fn reachable(data_dir: &Path) -> io::Result<(fs::File, PathBuf)> {
     Ok((folder, path))
 }
 
-fn serve(mut client: UnixStream, chain: &ChainStore, checkpoint: &Checkpoint) -> io::Result<()> {
+fn serve(mut client: UnixStream, store: &Mutex<Option<Store>>) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
@@ -114,7 +149,7 @@ fn serve(mut client: UnixStream, chain: &ChainStore, checkpoint: &Checkpoint) ->
         .strip_suffix('\n')
         .and_then(|line| line.split_once(' '))
     {
-        Some(("backup", folder)) => match backup(Path::new(folder), chain, checkpoint) {
+        Some(("backup", folder)) => match backup(Path::new(folder), lock(store).as_ref()) {
             Ok(height) => format!("ok {height}"),
             Err(reason) => format!("error {}", reason.replace('\n', " ")),
         },
@@ -124,7 +159,8 @@ fn serve(mut client: UnixStream, chain: &ChainStore, checkpoint: &Checkpoint) ->
 }
 
 /// Makes a backup in `folder`, which comes into being when it is complete.
-fn backup(folder: &Path, chain: &ChainStore, checkpoint: &Checkpoint) -> Result<u64, String> {
+fn backup(folder: &Path, store: Option<&Store>) -> Result<u64, String> {
+    let store = store.ok_or("the node is stopping")?;
     let at = |path: &Path| {
         let path = path.display().to_string();
         move |error: io::Error| format!("{path}: {error}")
@@ -143,7 +179,7 @@ fn backup(folder: &Path, chain: &ChainStore, checkpoint: &Checkpoint) -> Result<
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
     remove(&unfinished).map_err(at(&unfinished))?;
-    let made = fill(&unfinished, chain, checkpoint);
+    let made = fill(&unfinished, store);
     let put = made.and_then(|height| {
         fs::rename(&unfinished, folder).map_err(at(folder))?;
         let parent = folder.parent().unwrap_or(folder);
@@ -157,16 +193,17 @@ fn backup(folder: &Path, chain: &ChainStore, checkpoint: &Checkpoint) -> Result<
     put
 }
 
-fn fill(folder: &Path, chain: &ChainStore, checkpoint: &Checkpoint) -> Result<u64, String> {
+fn fill(folder: &Path, store: &Store) -> Result<u64, String> {
     let at = |error: io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(at)?;
     // Read before the copy is made: what it holds is at least this.
-    let read = chain.read();
+    let read = store.chain.read();
     let tip = read.tip().map_err(|error| error.to_string())?;
     let genesis = read.genesis().map_err(|error| error.to_string())?;
     let (height, _) = tip.ok_or("no chain has begun")?;
     let genesis = genesis.ok_or("no chain has begun")?;
-    let copied = checkpoint(&folder.join("ledger")).ok_or("the node is stopping")?;
+    let copied = (store.checkpoint)(&folder.join("ledger"));
+    let copied = copied.ok_or("the node is stopping")?;
     copied.map_err(|error| error.to_string())?;
     let readme = README.replace("{height}", &height.to_string());
     for (name, text) in [("genesis.toml", genesis.to_toml()), ("README", readme)] {

@@ -1,7 +1,6 @@
 //! The thread that appends final blocks to the store and reads blocks for neighbours.
 
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 
 use starling_gossip::PeerId;
 use starling_ledger::certificate::CommitCertificate;
@@ -12,6 +11,7 @@ use starling_ledger::vote::Height;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::pruning::Pruning;
+use super::threads::Thread;
 use crate::work::ExecutedBlock;
 
 /// Most commits that wait. A fetched range has at most 64 blocks, and the core waits for it to
@@ -64,14 +64,13 @@ pub(super) enum DiskResult {
 
 /// Hands blocks to the disk.
 ///
-/// A write that has begun ends before this is dropped: a process that ends in the midst of one may
-/// take down the storage engine under it, and with it the code it wanted to end with.
+/// What has begun ends before this is gone; what waits is left out where nobody takes results any
+/// more.
 pub(super) struct Disk {
-    /// `None` once it is being dropped.
-    commits: Option<mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>>,
-    writer: Option<JoinHandle<()>>,
+    commits: mpsc::SyncSender<(Arc<ExecutedBlock>, CommitCertificate)>,
     reads: mpsc::SyncSender<(PeerId, Height, u32)>,
     own_reads: mpsc::SyncSender<Height>,
+    _threads: [Thread; 3],
 }
 
 impl Disk {
@@ -88,7 +87,7 @@ impl Disk {
         let (commits, queue) =
             mpsc::sync_channel::<(Arc<ExecutedBlock>, CommitCertificate)>(COMMITS_MAX);
         let (store, done) = (Arc::clone(chain), results.clone());
-        let writer = thread::Builder::new().name("disk".into()).spawn(move || {
+        let writer = Thread::start("disk", move || {
             for (block, certificate) in queue {
                 let result = commit(&store, storage.as_ref(), &block, &certificate);
                 let failed = result.is_err();
@@ -105,9 +104,9 @@ impl Disk {
             }
         })?;
         let (reads, queue) = mpsc::sync_channel::<(PeerId, Height, u32)>(READS_MAX);
-        let own_reads = serve_core(chain, results.clone())?;
+        let (own_reads, compare) = serve_core(chain, results.clone())?;
         let reader = Arc::clone(chain);
-        thread::Builder::new().name("serve".into()).spawn(move || {
+        let serve = Thread::start("serve", move || {
             for (peer, from, count) in queue {
                 let result = read(&reader, (peer, from), count);
                 let result = result.unwrap_or_else(DiskResult::Failed);
@@ -117,17 +116,16 @@ impl Disk {
             }
         })?;
         Ok(Self {
-            commits: Some(commits),
-            writer: Some(writer),
+            commits,
             reads,
             own_reads,
+            _threads: [writer, serve, compare],
         })
     }
 
     /// Appends a block; `false` if the disk is gone or too far behind.
     pub(super) fn commit(&self, block: Arc<ExecutedBlock>, certificate: CommitCertificate) -> bool {
-        let commits = self.commits.as_ref();
-        commits.is_some_and(|commits| commits.try_send((block, certificate)).is_ok())
+        self.commits.try_send((block, certificate)).is_ok()
     }
 
     /// Reads blocks for a neighbour; `false` if too many wait.
@@ -138,16 +136,6 @@ impl Disk {
     /// Reads one of our own blocks for the core; `false` if the disk is gone.
     pub(super) fn read_own(&self, height: Height) -> bool {
         self.own_reads.try_send(height).is_ok()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        self.commits = None;
-        if let Some(writer) = self.writer.take() {
-            // A thread that panicked has said so.
-            let _ = writer.join();
-        }
     }
 }
 
@@ -170,7 +158,7 @@ fn commit(
 fn serve_core(
     chain: &Arc<ChainStore>,
     results: UnboundedSender<DiskResult>,
-) -> std::io::Result<mpsc::SyncSender<Height>> {
+) -> std::io::Result<(mpsc::SyncSender<Height>, Thread)> {
     let (wishes, queue) = mpsc::sync_channel::<Height>(OWN_READS_MAX);
     let reader = Arc::clone(chain);
     let serve = move || {
@@ -186,8 +174,7 @@ fn serve_core(
             }
         }
     };
-    thread::Builder::new().name("compare".into()).spawn(serve)?;
-    Ok(wishes)
+    Ok((wishes, Thread::start("compare", serve)?))
 }
 
 fn read(

@@ -25,6 +25,7 @@ use starling_ledger::transaction::RawTransaction;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::appender::{Appender, FileError, sync_folder};
+use super::threads::Thread;
 use crate::core::{KEEPS_MAX, KeepId, KeepWrite, Restored};
 use crate::mempool::file::{self, Contents, FILE_BYTES_MAX};
 use crate::mempool::{Journal, JournalWrite};
@@ -56,6 +57,7 @@ pub(super) struct MempoolFiles {
 pub(super) struct Submissions {
     queue: mpsc::SyncSender<KeepWrite>,
     dump: (PathBuf, Hash),
+    _writer: Thread,
 }
 
 /// The writing of what waits, under way.
@@ -93,7 +95,7 @@ impl MempoolFiles {
     pub(super) fn start(mut self, results: UnboundedSender<Kept>) -> io::Result<Submissions> {
         let dump = self.dump.clone();
         let (sender, queue) = mpsc::sync_channel::<KeepWrite>(KEEPS_MAX);
-        thread::Builder::new().name("keep".into()).spawn(move || {
+        let writer = Thread::start("keep", move || {
             while let Ok(first) = queue.recv() {
                 let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter()).collect();
                 let up_to = batch.last().map_or(KeepId(0), |last| last.id);
@@ -104,8 +106,11 @@ impl MempoolFiles {
                 }
             }
         })?;
-        let queue = sender;
-        Ok(Submissions { queue, dump })
+        Ok(Submissions {
+            queue: sender,
+            dump,
+            _writer: writer,
+        })
     }
 
     fn write(&mut self, batch: &[KeepWrite]) -> Result<(), FileError> {

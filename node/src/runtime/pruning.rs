@@ -4,20 +4,28 @@
 //! batches of their own between those of the disk thread. What a step removed gives its space back
 //! at a later block, when no view of the store from before the step is in use.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::thread;
 
 use starling_ledger::chain::{ChainError, ChainStore, Pruner, STEP_BLOCKS_MAX};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::disk::DiskResult;
+use super::threads::Thread;
 
 /// Space is given back when a quarter as many blocks were removed as are kept. Our choice: so the
 /// indexes, which have to be written anew for it, are written four times for each block.
 const RECLAIM_SHARE: u64 = 4;
 
-/// Tells the thread of progress.
-pub(super) struct Pruning(SyncSender<()>);
+/// Tells the thread of progress. What it does is broken off when this is dropped, after the last
+/// block was appended.
+pub(super) struct Pruning {
+    chain: ChainStore,
+    is_over: Arc<AtomicBool>,
+    appended: SyncSender<()>,
+    _thread: Thread,
+}
 
 impl Pruning {
     /// Starts the thread, which begins with what is there already.
@@ -34,13 +42,14 @@ impl Pruning {
         let (sender, appended) = mpsc::sync_channel(1);
         // One more than fits is as good as one: the thread looks at the chain itself.
         let _ = sender.try_send(());
-        let thread = thread::Builder::new().name("prune".into());
-        let started = thread.spawn(move || {
-            let mut work = Work {
-                pruner,
-                keep_blocks,
-                removed: 0,
-            };
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut work = Work {
+            pruner,
+            keep_blocks,
+            removed: 0,
+            is_over: Arc::clone(&is_over),
+        };
+        let thread = Thread::start("prune", move || {
             for () in appended {
                 if let Err(error) = work.go_on() {
                     // The driver is gone when it does not listen.
@@ -49,13 +58,26 @@ impl Pruning {
                 }
             }
         });
-        Ok(started.map(|_| Self(sender)))
+        Ok(thread.map(|thread| Self {
+            chain: chain.clone(),
+            is_over,
+            appended: sender,
+            _thread: thread,
+        }))
     }
 
     /// A block was appended.
     pub(super) fn appended(&self) {
         // Where the thread is busy it looks again when it is done; where it failed it has said so.
-        let _ = self.0.try_send(());
+        let _ = self.appended.try_send(());
+    }
+}
+
+impl Drop for Pruning {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        // Writing indexes anew may take minutes.
+        self.chain.close();
     }
 }
 
@@ -65,6 +87,8 @@ struct Work {
     keep_blocks: u64,
     /// Blocks that were removed and still take space.
     removed: u64,
+    /// Nobody waits for it any more.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -75,6 +99,9 @@ impl Work {
             self.removed = 0;
         }
         while self.pruner.excess(self.keep_blocks)? >= STEP_BLOCKS_MAX {
+            if self.is_over.load(Ordering::Acquire) {
+                return Ok(());
+            }
             let Some(step) = self.pruner.step(self.keep_blocks)? else {
                 return Ok(());
             };
@@ -89,8 +116,6 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use starling_ledger::genesis::Genesis;
     use starling_ledger::storage::{Column, MemoryStorage, Storage, WriteBatch};
     use tokio::sync::mpsc::unbounded_channel;

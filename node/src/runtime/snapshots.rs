@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use starling_ledger::chain::ChainStore;
@@ -16,6 +16,7 @@ use starling_ledger::execution::Tip;
 use starling_ledger::vote::Height;
 
 use super::snapshot_files::{self, SnapshotFileError};
+use super::threads::Thread;
 
 /// Complete snapshots that are kept. Our choice: while somebody fetches one, another is made.
 pub const SNAPSHOTS_KEPT: usize = 2;
@@ -37,9 +38,9 @@ struct Interval {
 }
 
 struct SnapshotThread {
-    queue: mpsc::SyncSender<Tip>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    queue: mpsc::SyncSender<Tip>,
+    thread: Thread,
 }
 
 /// What the thread works with.
@@ -78,11 +79,10 @@ impl Snapshots {
         };
         // One that is being made and none that waits: a boundary that comes too soon is left out.
         let (queue, tips) = mpsc::sync_channel::<Tip>(0);
-        let thread = thread::Builder::new().name("snapshots".into());
-        let thread = thread.spawn(move || maker.run(tips))?;
+        let thread = Thread::start("snapshots", move || maker.run(tips))?;
         let thread = Some(SnapshotThread {
-            queue,
             stop,
+            queue,
             thread,
         });
         Ok(Self { thread, interval })
@@ -102,20 +102,11 @@ impl Snapshots {
     }
 }
 
-impl Drop for Snapshots {
-    /// Breaks off what is being made, and waits until the thread no longer reads the store.
+impl Drop for SnapshotThread {
+    /// Breaks off what is being made; the thread no longer reads the store after.
     fn drop(&mut self) {
-        if let Some(SnapshotThread {
-            queue,
-            stop,
-            thread,
-        }) = self.thread.take()
-        {
-            stop.store(true, Ordering::Relaxed);
-            drop(queue);
-            // A thread that panicked has said so; the node stops all the same.
-            let _ = thread.join();
-        }
+        self.stop.store(true, Ordering::Release);
+        self.thread.wake();
     }
 }
 
@@ -156,10 +147,11 @@ impl Maker {
         let certificate = certificate.ok_or(SnapshotFileError::Genesis)?;
         let mut since = Instant::now();
         let mut pace = || {
-            if self.stop.load(Ordering::Relaxed) {
+            // Woken up only to be told that it is over.
+            thread::park_timeout(since.elapsed().min(REST_MAX));
+            if self.stop.load(Ordering::Acquire) {
                 return ControlFlow::Break(());
             }
-            thread::sleep(since.elapsed().min(REST_MAX));
             since = Instant::now();
             ControlFlow::Continue(())
         };

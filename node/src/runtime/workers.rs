@@ -2,13 +2,13 @@
 //!
 //! Blocks have a thread of their own, so that no number of transactions delays a proposal.
 
+use std::io;
 use std::sync::{Arc, mpsc};
-use std::thread;
 
-/// A pool of threads, under a name that other parts of the shell may use.
-pub(super) use rayon::ThreadPool;
+use rayon::ThreadPool;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::threads::Thread;
 use crate::core::WorkId;
 use crate::work::{Work, WorkResult, Worker};
 
@@ -17,23 +17,49 @@ use crate::work::{Work, WorkResult, Worker};
 const BLOCK_WORK_MAX: usize = 64;
 
 /// Hands work to threads; results arrive at the channel given at the start.
+///
+/// What has begun ends before this is gone; what waits is left out where nobody takes results any
+/// more.
 pub(super) struct Workers {
     worker: Arc<Worker>,
-    transactions: ThreadPool,
+    transactions: Pool,
     blocks: mpsc::SyncSender<(WorkId, Work)>,
     results: UnboundedSender<(WorkId, WorkResult)>,
+    _runner: Thread,
 }
 
-/// Starts a pool of `threads` threads that check transactions.
-///
-/// # Errors
-/// An I/O error if a thread cannot be started.
-pub(super) fn pool(threads: usize) -> std::io::Result<ThreadPool> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|index| format!("check-{index}"))
-        .build()
-        .map_err(std::io::Error::other)
+/// A pool of threads that check transactions. All they were given is done before it is gone.
+pub(super) struct Pool {
+    pool: ThreadPool,
+    _threads: Vec<Thread>,
+}
+
+impl Pool {
+    /// Starts `threads` threads.
+    ///
+    /// # Errors
+    /// An I/O error if a thread cannot be started.
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
+        let mut started = Vec::new();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .spawn_handler(|thread| {
+                let name = format!("check-{}", thread.index());
+                started.push(Thread::start(&name, || thread.run())?);
+                Ok(())
+            })
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            pool,
+            _threads: started,
+        })
+    }
+
+    /// Hands over a piece of work.
+    pub(super) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
+        self.pool.spawn(work);
+    }
 }
 
 impl Workers {
@@ -47,25 +73,24 @@ impl Workers {
         worker: Worker,
         threads: usize,
         results: UnboundedSender<(WorkId, WorkResult)>,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let worker = Arc::new(worker);
-        let transactions = pool(threads)?;
+        let transactions = Pool::start(threads)?;
         let (blocks, queue) = mpsc::sync_channel::<(WorkId, Work)>(BLOCK_WORK_MAX);
         let (runner, done) = (Arc::clone(&worker), results.clone());
-        thread::Builder::new()
-            .name("blocks".into())
-            .spawn(move || {
-                for (id, work) in queue {
-                    if done.send((id, runner.run(work))).is_err() {
-                        return;
-                    }
+        let runner = Thread::start("blocks", move || {
+            for (id, work) in queue {
+                if done.is_closed() || done.send((id, runner.run(work))).is_err() {
+                    return;
                 }
-            })?;
+            }
+        })?;
         Ok(Self {
             worker,
             transactions,
             blocks,
             results,
+            _runner: runner,
         })
     }
 
@@ -77,7 +102,9 @@ impl Workers {
         let (worker, results) = (Arc::clone(&self.worker), self.results.clone());
         self.transactions.spawn(move || {
             // Nobody listens any more only while the node stops.
-            let _ = results.send((id, worker.run(work)));
+            if !results.is_closed() {
+                let _ = results.send((id, worker.run(work)));
+            }
         });
         true
     }

@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, folder: &Folder, args: &UpArgs) -> Outcome 
     control::listen(folder, inbox.clone()).on("listen in", folder.path())?;
     let supervisor = Supervisor::start(recipes(folder, &prepared.plan)?, context.output)?;
     let stop = inbox.clone();
-    interrupt::on_request(move || {
+    interrupt::on_request(move |_| {
         let _ = stop.send(Message::Stop);
     })?;
     let (silent, ports) = (args.supervise, prepared.ports.clone());

@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, mpsc};
-use std::thread;
 
 use starling_ledger::block::{BLOCK_BYTES_MAX, Block, FinalBlock};
 use starling_ledger::certificate::CommitCertificate;
@@ -16,7 +15,8 @@ use starling_ledger::transaction::{
 use starling_ledger::vote::Height;
 
 use super::{GROUP_BLOCKS_MAX, GROUP_BYTES_MAX, GROUPS_MAX, ReplayError, ReplayPlan};
-use crate::runtime::workers;
+use crate::runtime::threads::Thread;
+use crate::runtime::workers::Pool;
 
 /// A block whose parts are decoded and whose transactions are verified.
 pub(super) struct Checked {
@@ -35,6 +35,7 @@ pub(super) struct Group {
 /// The groups in the order of heights, each as soon as it is checked.
 pub(super) struct Stage {
     groups: mpsc::Receiver<mpsc::Receiver<Group>>,
+    _reader: Thread,
 }
 
 /// How the transactions of a network are checked.
@@ -56,33 +57,34 @@ impl Stage {
         heights: RangeInclusive<Height>,
         plan: &ReplayPlan,
     ) -> std::io::Result<Self> {
-        let pool = workers::pool(plan.threads.max(1))?;
+        let pool = Pool::start(plan.threads.max(1))?;
         let trusted = plan.checkpoint.map_or(0, |checkpoint| checkpoint.height);
         let rule = Rule { genesis, trusted };
         let (sender, groups) = mpsc::sync_channel(GROUPS_MAX);
-        thread::Builder::new()
-            .name("replay-read".into())
-            .spawn(move || {
-                let mut heights = heights.peekable();
-                while let Some(first) = heights.peek().copied() {
-                    let (raw, unread) = read_group(&source, &mut heights);
-                    let last = unread.is_some();
-                    let (result, group) = mpsc::sync_channel(1);
-                    if sender.send(group).is_err() {
-                        return;
-                    }
-                    pool.spawn(move || {
-                        // Nobody waits any more only if an earlier block was wrong.
-                        let mut group = check_group(first, &raw, rule);
-                        group.failed = group.failed.or(unread);
-                        let _ = result.send(group);
-                    });
-                    if last {
-                        return;
-                    }
+        let reader = Thread::start("replay-read", move || {
+            let mut heights = heights.peekable();
+            while let Some(first) = heights.peek().copied() {
+                let (raw, unread) = read_group(&source, &mut heights);
+                let last = unread.is_some();
+                let (result, group) = mpsc::sync_channel(1);
+                if sender.send(group).is_err() {
+                    return;
                 }
-            })?;
-        Ok(Self { groups })
+                pool.spawn(move || {
+                    // Nobody waits any more only if an earlier block was wrong.
+                    let mut group = check_group(first, &raw, rule);
+                    group.failed = group.failed.or(unread);
+                    let _ = result.send(group);
+                });
+                if last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self {
+            groups,
+            _reader: reader,
+        })
     }
 }
 
