@@ -15,6 +15,7 @@ pub mod purity;
 pub mod rooms;
 pub mod shape;
 pub mod source;
+pub mod unused;
 
 use std::fmt;
 use std::fs;
@@ -81,12 +82,15 @@ pub fn check_repository(root: &Path) -> io::Result<Report> {
     let mut breaches = Vec::new();
     let mut rust_files = 0;
     let mut crates = Vec::new();
+    let mut sources = Vec::new();
     for path in walk(root)? {
         let name = relative(root, &path);
         match path.extension().and_then(|e| e.to_str()) {
             Some("rs") => {
                 rust_files += 1;
-                breaches.extend(check_file(&name, &fs::read_to_string(&path)?));
+                let text = fs::read_to_string(&path)?;
+                breaches.extend(check_file(&name, &text));
+                sources.push((name, text));
             }
             Some("md") => breaches.extend(links::check(root, &name, &fs::read_to_string(&path)?)),
             Some("toml") if name.ends_with("/Cargo.toml") => {
@@ -96,6 +100,7 @@ pub fn check_repository(root: &Path) -> io::Result<Report> {
         }
     }
     let dependencies = manifests::check(&crates, &mut breaches);
+    unused::check(&crates, &sources, &mut breaches);
     breaches.sort();
     Ok(Report {
         breaches,
@@ -104,8 +109,11 @@ pub fn check_repository(root: &Path) -> io::Result<Report> {
     })
 }
 
-/// All files below `root` in a fixed order, without hidden folders and build results.
-fn walk(root: &Path) -> io::Result<Vec<PathBuf>> {
+/// Returns all files below `root` in a fixed order, without hidden folders and build results.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn walk(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -24,10 +24,6 @@ mod table;
 
 use table::Unit;
 
-/// The one of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let chosen: Vec<_> = std::env::args()
         .skip(1)

@@ -76,7 +76,7 @@ fn check_one(
 }
 
 /// Names in the given tables, those of `[target.….dependencies]` too.
-fn dependencies(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
+pub(super) fn dependencies(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
     let targets = manifest.get("target").and_then(toml::Value::as_table);
     let targets = targets
         .into_iter()
