@@ -84,6 +84,8 @@ pub enum Action {
         from: PeerId,
         /// Its encoding.
         raw: Arc<[u8]>,
+        /// The neighbour sends more of them than it may: to be taken only if it is waited for.
+        over_budget: bool,
     },
     /// A neighbour wants a block of the current height; answered by `SendBlock`, or not at all.
     ServeBlock {

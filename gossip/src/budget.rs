@@ -25,6 +25,13 @@ impl Budget {
         }
     }
 
+    /// Adds `count` tokens, up to as many as the bucket holds.
+    pub fn grant(&mut self, count: u64) {
+        let more = count.saturating_mul(PARTS);
+        let full = u64::from(self.burst) * PARTS;
+        self.parts = self.parts.saturating_add(more).min(full);
+    }
+
     /// Takes `count` tokens if there are as many.
     pub fn take(&mut self, now: Instant, count: u32) -> bool {
         let elapsed_us = now.0.saturating_sub(self.at.0);
@@ -44,8 +51,18 @@ impl Budget {
     }
 }
 
+/// Votes, proposals and certificates that a peer may send for each of our blocks beside what it may
+/// send each second: five times the votes of 100 validators.
+const MESSAGES_PER_BLOCK: u64 = 1_000;
+/// The same for blocks of the current height, and for asking for them: a neighbour pushes one, and
+/// answers once.
+const BODIES_PER_BLOCK: u64 = 4;
+
 /// What one peer may cause on one link. All numbers are our choice: some times what an honest
-/// neighbour needs at 100 validators and five blocks a second.
+/// neighbour needs at 100 validators.
+///
+/// How often it sends what belongs to a block depends on how quick the network is. So each of our
+/// blocks, which no peer can make by itself, gives it room for the next.
 #[derive(Clone, Debug)]
 pub struct PeerBudgets {
     /// Votes, proposals and certificates.
@@ -83,6 +100,15 @@ impl PeerBudgets {
             taught: Budget::new(256, 1, now),
         }
     }
+
+    /// We have `count` more final blocks: makes room for what belongs to as many.
+    pub fn grow(&mut self, count: u64) {
+        self.messages
+            .grant(count.saturating_mul(MESSAGES_PER_BLOCK));
+        for budget in [&mut self.blocks, &mut self.block_requests] {
+            budget.grant(count.saturating_mul(BODIES_PER_BLOCK));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -99,5 +125,22 @@ mod tests {
         assert!(!budget.take(start + Duration::from_millis(499), 1));
         assert!(budget.take(start + Duration::from_millis(500), 1));
         assert!(!budget.take(start + Duration::from_secs(100), 4));
+    }
+
+    #[test]
+    fn each_block_makes_room_for_the_next_however_quick_the_network_is() {
+        let mut budgets = PeerBudgets::new(Instant(0));
+        for block in 0..1_000 {
+            // A hundred blocks a second, each pushed and answered once.
+            let now = Instant(block * 10_000);
+            assert!(budgets.blocks.take(now, 2), "block {block}");
+            assert!(budgets.block_requests.take(now, 2), "block {block}");
+            assert!(budgets.messages.take(now, 500), "block {block}");
+            budgets.grow(1);
+        }
+        assert!(
+            !budgets.blocks.take(Instant(10_000_000), 41),
+            "no more than a burst"
+        );
     }
 }

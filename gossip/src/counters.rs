@@ -1,9 +1,10 @@
 //! What the gossip core counts, for metrics.
 
+use crate::drops::{Dropped, Drops};
 use crate::lane::PerLane;
 
 /// Totals since the start. Bytes are those of frames, without what the transport adds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames received.
     pub frames_in: PerLane<u64>,
@@ -13,24 +14,18 @@ pub struct Counters {
     pub frames_out: PerLane<u64>,
     /// Bytes sent.
     pub bytes_out: PerLane<u64>,
-    /// Frames of a kind that this release does not know.
-    pub frames_skipped: u64,
-    /// Frames not sent because they are above their lane's limit.
-    pub frames_oversized: u64,
     /// Transactions received, duplicates included.
     pub transactions_in: u64,
     /// Transactions received that were known already.
     pub transaction_duplicates: u64,
-    /// Transactions left out because the peer had too many under check, or its queue was full.
-    pub transactions_shed: u64,
     /// Transactions sent, each counted once per neighbour.
     pub transactions_out: u64,
     /// Consensus messages received, duplicates included.
     pub messages_in: u64,
     /// Consensus messages received that were known already.
     pub message_duplicates: u64,
-    /// What peers sent or asked above their budgets.
-    pub over_budget: u64,
+    /// What was left out.
+    pub drops: Drops<Dropped>,
     /// Faults of peers.
     pub faults: u64,
     /// Dials begun.

@@ -22,6 +22,7 @@ pub(crate) use messages::Messages;
 
 use crate::action::{Action, Outbox};
 use crate::counters::Counters;
+use crate::drops::Dropped;
 use crate::fault::PeerFault;
 use crate::input::Verdict;
 use crate::lane::Lane;
@@ -162,7 +163,7 @@ impl Flood {
         let bytes = neighbour.checking_bytes + size_bytes;
         if neighbour.checking >= MAX_CHECKING_PER_PEER || bytes > MAX_CHECKING_BYTES_PER_PEER {
             // Not remembered, so that it is taken when it comes again.
-            counters.transactions_shed += 1;
+            counters.drops.count(Dropped::TransactionChecksFull);
             return Ok(None);
         }
         neighbour.checking += 1;
@@ -208,6 +209,9 @@ impl Flood {
         counters: &mut Counters,
     ) -> Vec<(LinkId, PeerFault)> {
         let Some(known) = self.seen.get_mut(&wire_id) else {
+            if verdict == Verdict::Accepted {
+                counters.drops.count(Dropped::TransactionForgotten);
+            }
             return Vec::new();
         };
         let next = match &verdict {
@@ -297,7 +301,7 @@ impl Flood {
             if neighbour.queue.push(now, raw.clone()) {
                 queued += 1;
             } else {
-                counters.transactions_shed += 1;
+                counters.drops.count(Dropped::SendTransactionQueueFull);
             }
         }
         queued
@@ -328,7 +332,7 @@ impl Flood {
                 .is_some_and(|known| known.holders.insert(link));
             let neighbour = self.neighbours.get_mut(&link).filter(|_| is_news);
             if neighbour.is_some_and(|neighbour| !neighbour.queue.push(now, raw)) {
-                counters.transactions_shed += 1;
+                counters.drops.count(Dropped::SendTransactionQueueFull);
             }
         }
     }

@@ -16,6 +16,7 @@ use starling_ledger::vote::Height;
 use crate::action::{Action, LinkChange, Outbox};
 use crate::config::GossipConfig;
 use crate::counters::Counters;
+use crate::drops::Dropped;
 use crate::fault::PeerFault;
 use crate::flood::{Flood, Messages};
 use crate::input::{ConfiguredPeer, Input};
@@ -23,6 +24,7 @@ use crate::link::LinkId;
 use crate::overlay::{AddressStatus, Bans, Overlay, PeerStatus};
 use crate::peer_id::PeerId;
 use crate::random::{Purpose, Random};
+use crate::round_trip::RoundTrip;
 use crate::sync::Sync;
 use crate::time::Instant;
 
@@ -117,7 +119,8 @@ impl Gossip {
             }
             LinkChange::Down { peer, link } => {
                 self.flood.remove(link);
-                self.sync.remove(link, out);
+                let ranges = self.sync.remove(link, out);
+                self.counters.drops.add(Dropped::RangeSenderOut, ranges);
                 out.push(Action::PeerDown { peer });
             }
         }
@@ -142,7 +145,7 @@ impl Gossip {
                 return true;
             };
             if bytes.len() > lane.frame_bytes_max() {
-                self.counters.frames_oversized += 1;
+                self.counters.drops.count(Dropped::SendOversized);
                 return false;
             }
             self.counters.frames_out[*lane] += 1;
@@ -172,6 +175,11 @@ impl Gossip {
             status.height = self.sync.height_of(status.link).unwrap_or(status.height);
         }
         peers
+    }
+
+    /// Returns how long a peer takes to answer.
+    pub fn round_trip(&self, peer: PeerId) -> RoundTrip {
+        self.overlay.round_trip(peer)
     }
 
     /// Returns how many peers are up.
@@ -205,13 +213,14 @@ impl Gossip {
     }
 
     /// Returns the totals since the start.
-    pub const fn counters(&self) -> Counters {
+    pub fn counters(&self) -> Counters {
         let overlay = self.overlay.counters();
         Counters {
             faults: overlay.faults,
             dials: overlay.dials,
             dials_failed: overlay.dials_failed,
-            ..self.counters
+            drops: overlay.drops.clone() + &self.counters.drops,
+            ..self.counters.clone()
         }
     }
 }

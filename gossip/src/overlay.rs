@@ -35,6 +35,7 @@ pub use status::PeerStatus;
 use crate::action::{Action, LinkChange, Outbox};
 use crate::config::{GossipConfig, MAX_INBOUND, MAX_OUTBOUND, OUTBOUND_TARGET};
 use crate::counters::Counters;
+use crate::drops::Dropped;
 use crate::fault::{Consequence, PeerFault};
 use crate::input::ConfiguredPeer;
 use crate::lane::Lane;
@@ -42,6 +43,7 @@ use crate::link::{DialFailure, Direction, DisconnectReason, LinkId};
 use crate::message::{ConsensusFrame, Hello, WIRE_VERSION};
 use crate::peer_id::PeerId;
 use crate::random::{Purpose, Random};
+use crate::round_trip::RoundTrip;
 use crate::time::Instant;
 
 use session::{PING_EVERY, Session, Stage};
@@ -176,7 +178,10 @@ impl Overlay {
         (link, lane, bytes): (LinkId, Lane, Bytes),
         out: &mut Outbox,
     ) -> Option<Bytes> {
-        let session = self.sessions.get_mut(&link)?;
+        let Some(session) = self.sessions.get_mut(&link) else {
+            self.counters.drops.count(Dropped::FrameLinkEnded);
+            return None;
+        };
         session.bytes_in += bytes.len() as u64;
         match session.stage {
             Stage::Up => Some(bytes),
@@ -185,7 +190,9 @@ impl Overlay {
                 None
             }
             Stage::AwaitsHello | Stage::Standby => {
-                session.keep_early(lane, bytes);
+                if !session.keep_early(lane, bytes) {
+                    self.counters.drops.count(Dropped::FrameBeforeHello);
+                }
                 None
             }
         }
@@ -437,7 +444,20 @@ impl Overlay {
         &self.bans
     }
 
-    /// Returns what this part counted: faults and dials.
+    /// Returns how long a peer takes to answer.
+    pub(crate) fn round_trip(&self, peer: PeerId) -> RoundTrip {
+        let session = self.link_of(peer).and_then(|link| self.sessions.get(&link));
+        session.map_or_else(RoundTrip::default, |session| session.round_trip)
+    }
+
+    /// We have `count` more final blocks: peers may send what belongs to as many.
+    pub(crate) fn grow_budgets(&mut self, count: u64) {
+        for session in self.sessions.values_mut() {
+            session.budgets.grow(count);
+        }
+    }
+
+    /// Returns what this part counted: faults, dials and drops.
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -453,7 +473,7 @@ impl Overlay {
                 direction: session.direction,
                 since: session.since,
                 height: session.hello.as_ref().map_or(0, |hello| hello.height),
-                srtt: session.srtt,
+                srtt: session.round_trip.mean(),
                 bytes_in: session.bytes_in,
                 bytes_out: session.bytes_out,
             })

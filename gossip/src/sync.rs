@@ -26,6 +26,7 @@ use starling_ledger::vote::Height;
 
 use crate::action::{Action, Outbox};
 use crate::counters::Counters;
+use crate::drops::Dropped;
 use crate::fault::PeerFault;
 use crate::lane::Lane;
 use crate::link::LinkId;
@@ -117,11 +118,18 @@ impl Sync {
         out.send(link, Lane::Sync, self.status());
     }
 
-    pub(crate) fn remove(&mut self, link: LinkId, out: &mut Outbox) {
+    /// Forgets a link; returns how many ranges it delivered in vain.
+    pub(crate) fn remove(&mut self, link: LinkId, out: &mut Outbox) -> u64 {
         self.drop_inspection(Self::is_of(link), out);
         self.claims.remove(link);
         self.requests.retain(|_, request| request.link != link);
+        self.drop_delivered(link)
+    }
+
+    fn drop_delivered(&mut self, link: LinkId) -> u64 {
+        let before = self.delivered.len();
         self.delivered.retain(|_, delivered| delivered.link != link);
+        (before - self.delivered.len()) as u64
     }
 
     fn status(&self) -> bytes::Bytes {
@@ -217,6 +225,7 @@ impl Sync {
         &mut self,
         now: Instant,
         (peer, from, ok_up_to): (PeerId, Height, Height),
+        counters: &mut Counters,
     ) {
         let Some(applying) = self
             .applying
@@ -231,7 +240,8 @@ impl Sync {
             Some(link) => {
                 // Whoever delivered a bad range is not trusted with what else it delivered. A fault
                 // is punished by the parent; here it is only not asked for a while.
-                self.delivered.retain(|_, delivered| delivered.link != link);
+                let dropped = self.drop_delivered(link);
+                counters.drops.add(Dropped::RangeSenderOut, dropped);
                 let _ = self.claims.strike(now, link);
             }
             None => {}

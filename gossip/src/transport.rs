@@ -250,6 +250,7 @@ impl Transport {
             handshakes_failed: shared.counters.handshakes_failed.count(),
             turned_away: shared.counters.turned_away.count(),
             proofs_asked: shared.counters.proofs_asked.count(),
+            frames_left: shared.inbox.frames_left(),
             lanes: PerLane::from_fn(|lane| shared.counters.lanes[lane].snapshot()),
         }
     }

@@ -66,7 +66,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use starling_gossip::drops::Drops;
 use starling_gossip::{Instant, PeerId};
+use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::hash::Hash;
 use starling_ledger::keys::{PublicKey, SignatureScheme, Signer};
@@ -97,6 +99,7 @@ use self::timers::{Timers, Timing};
 use self::vote_store::VoteStore;
 use self::wal::{LogEntry, LogRecord};
 use self::watch::Watch;
+use crate::drops::Dropped;
 
 /// How the machine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +141,7 @@ pub struct Consensus {
     current: Option<HeightState>,
     last: Option<LastHeight>,
     early: Early,
+    drops: Drops<Dropped>,
     epochs: Epochs,
     evidence: EvidencePool,
     neighbours: BTreeMap<PeerId, Neighbour>,
@@ -185,6 +189,7 @@ impl Consensus {
             current: None,
             last: None,
             early: Early::default(),
+            drops: Drops::default(),
             epochs: Epochs::new(config.epoch_blocks),
             evidence: EvidencePool::default(),
             neighbours: BTreeMap::new(),
@@ -299,6 +304,20 @@ impl Consensus {
         self.memo.remember(message, key, signature);
     }
 
+    /// Says whether the body of a block must stay at hand: it is decided, or may be proposed again.
+    pub fn needs_block(&self, hash: &BlockHash) -> bool {
+        self.current.as_ref().is_some_and(|state| {
+            let decided = state.decision.as_ref().map(|decision| decision.block);
+            let valid = state.valid().map(|(_, block)| block);
+            [decided, valid].contains(&Some(*hash))
+        })
+    }
+
+    /// Returns what was left out.
+    pub const fn drops(&self) -> &Drops<Dropped> {
+        &self.drops
+    }
+
     /// Says what the machine is doing.
     pub fn status(&self, now: Instant) -> ConsensusStatus {
         let Some(state) = &self.current else {
@@ -358,8 +377,8 @@ impl Consensus {
             });
         self.timers.clear();
         self.next_have = now;
-        for message in self.early.take(height) {
-            self.admit(now, None, message, out);
+        for (from, message) in self.early.take(height) {
+            self.admit(now, from, message, out);
         }
         self.take_part(height, out);
         self.trust_memory(out);

@@ -28,6 +28,7 @@ mod route;
 mod status;
 mod transactions;
 mod trust;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use starling_gossip::drops::Drops;
 use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::execution::Tip;
@@ -45,6 +47,7 @@ use starling_ledger::transaction::TransactionId;
 
 use crate::consensus::timers::Timing;
 use crate::consensus::{self, Consensus, Recovered, malachite};
+use crate::drops::Dropped;
 use crate::mempool::{Limits, Mempool};
 use crate::work::WorkResult;
 
@@ -118,6 +121,8 @@ pub struct Core {
     rerunning: bool,
     works: BTreeMap<WorkId, Pending>,
     next_work: u64,
+    /// What was left out.
+    drops: Drops<Dropped>,
     /// Neighbours that are up, in order of their ids.
     neighbours: BTreeSet<PeerId>,
     queue: VecDeque<Internal>,
@@ -181,6 +186,7 @@ impl Core {
             rerunning: false,
             works: BTreeMap::new(),
             next_work: 0,
+            drops: Drops::default(),
             neighbours: BTreeSet::new(),
             queue: VecDeque::new(),
             now,

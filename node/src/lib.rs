@@ -10,6 +10,7 @@
 
 pub mod consensus;
 pub mod core;
+pub mod drops;
 pub mod mempool;
 pub mod work;
 

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use starling_gossip::GossipConfig;
+use starling_gossip::drops::Drops;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::random::Seed;
 use starling_gossip::transport::{BindError, Transport, TransportConfig};
@@ -249,6 +250,7 @@ async fn start(
         handle: handle.clone(),
         at_once: VecDeque::new(),
         dialed: BTreeSet::new(),
+        drops: Drops::default(),
         published: None,
         snapshots: start_snapshots(&config, &chain)?,
         folder: config.data_dir.clone(),

@@ -24,6 +24,7 @@ pub mod mempool_files;
 pub mod network;
 pub mod node;
 pub mod oracles;
+pub mod pace;
 pub mod queue;
 pub mod report;
 pub mod stage;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Gossip;
 use crate::action::{Action, Outbox};
 use crate::budget::{Budget, PeerBudgets};
+use crate::drops::Dropped;
 use crate::fault::PeerFault;
 use crate::lane::Lane;
 use crate::link::LinkId;
@@ -64,14 +65,17 @@ impl Gossip {
         match frame {
             ConsensusFrame::Hello(_) => return Err(PeerFault::SecondHello),
             ConsensusFrame::Ping(nonce) => {
-                if self.allows(now, link, |budgets| &mut budgets.pings) {
+                if self.allows(now, link, Dropped::PingOverBudget, |budgets| {
+                    &mut budgets.pings
+                }) {
                     out.send(link, Lane::Consensus, ConsensusFrame::Pong(nonce).encode());
                 }
             }
             ConsensusFrame::Pong(nonce) => self.overlay.pong(now, link, nonce),
             ConsensusFrame::Message(message) => {
                 self.counters.messages_in += 1;
-                if !self.allows(now, link, |budgets| &mut budgets.messages) {
+                let place = Dropped::MessageOverBudget;
+                if !self.allows(now, link, place, |budgets| &mut budgets.messages) {
                     return Err(PeerFault::OverBudget {
                         lane: Lane::Consensus,
                     });
@@ -83,7 +87,9 @@ impl Gossip {
                 }
             }
             ConsensusFrame::Roll(message) => {
-                if self.allows(now, link, |budgets| &mut budgets.rolls) {
+                if self.allows(now, link, Dropped::RollOverBudget, |budgets| {
+                    &mut budgets.rolls
+                }) {
                     match self.messages.heard(now, link, bytes) {
                         true => out.push(Action::Roll { from, message }),
                         false => self.counters.message_duplicates += 1,
@@ -91,7 +97,9 @@ impl Gossip {
                 }
             }
             ConsensusFrame::Have(have) => {
-                if self.allows(now, link, |budgets| &mut budgets.haves) {
+                if self.allows(now, link, Dropped::HaveOverBudget, |budgets| {
+                    &mut budgets.haves
+                }) {
                     out.push(Action::Have { from, have });
                 }
             }
@@ -109,25 +117,26 @@ impl Gossip {
         let Some(frame) = self.decoded(Lane::Blocks, BlockFrame::decode(bytes))? else {
             return Ok(());
         };
-        let (allowed, action) = match frame {
+        match frame {
             BlockFrame::Block(raw) => {
-                let allowed = self.allows(now, link, |budgets| &mut budgets.blocks);
-                (allowed, Action::Block { from, raw })
+                // Whether it is waited for, only the node knows.
+                let over_budget = !self.takes(now, link, |budgets| &mut budgets.blocks);
+                out.push(Action::Block {
+                    from,
+                    raw,
+                    over_budget,
+                });
             }
             BlockFrame::WantBlock { height, hash } => {
-                let allowed = self.allows(now, link, |budgets| &mut budgets.block_requests);
-                (
-                    allowed,
-                    Action::ServeBlock {
+                let place = Dropped::BodyRequestOverBudget;
+                if self.allows(now, link, place, |budgets| &mut budgets.block_requests) {
+                    out.push(Action::ServeBlock {
                         peer: from,
                         height,
                         hash,
-                    },
-                )
+                    });
+                }
             }
-        };
-        if allowed {
-            out.push(action);
         }
         Ok(())
     }
@@ -163,7 +172,8 @@ impl Gossip {
             }
             Some(SyncFrame::WantBlocks { from, count }) => {
                 let count = clamp_range(self.sync.ours(), from, count)?;
-                if !self.allows(now, link, |budgets| &mut budgets.range_requests) {
+                let place = Dropped::RangeRequestOverBudget;
+                if !self.allows(now, link, place, |budgets| &mut budgets.range_requests) {
                     return Ok(());
                 }
                 match count {
@@ -209,23 +219,33 @@ impl Gossip {
         };
         let frame = frame.map_err(malformed)?;
         if frame.is_none() {
-            self.counters.frames_skipped += 1;
+            self.counters.drops.count(Dropped::FrameUnknown);
         }
         Ok(frame)
     }
 
-    /// Takes one of a link's budgets.
+    /// Takes one of a link's budgets, or counts what is above it.
     fn allows(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        place: Dropped,
+        which: impl FnOnce(&mut PeerBudgets) -> &mut Budget,
+    ) -> bool {
+        let allowed = self.takes(now, link, which);
+        if !allowed {
+            self.counters.drops.count(place);
+        }
+        allowed
+    }
+
+    fn takes(
         &mut self,
         now: Instant,
         link: LinkId,
         which: impl FnOnce(&mut PeerBudgets) -> &mut Budget,
     ) -> bool {
         let session = self.overlay.session_mut(link);
-        let allowed = session.is_some_and(|session| which(&mut session.budgets).take(now, 1));
-        if !allowed {
-            self.counters.over_budget += 1;
-        }
-        allowed
+        session.is_some_and(|session| which(&mut session.budgets).take(now, 1))
     }
 }

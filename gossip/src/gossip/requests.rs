@@ -5,6 +5,7 @@ use starling_ledger::vote::Height;
 
 use super::Gossip;
 use crate::action::Outbox;
+use crate::drops::Dropped;
 use crate::input::Input;
 use crate::lane::Lane;
 use crate::link::LinkId;
@@ -43,6 +44,8 @@ impl Gossip {
             }
             Input::Head { height, hash } => {
                 self.overlay.set_height(height);
+                let more = height.saturating_sub(self.sync.ours());
+                self.overlay.grow_budgets(more);
                 self.sync.set_head(now, height, hash);
             }
             Input::RangeChecked {
@@ -51,7 +54,8 @@ impl Gossip {
                 ok_up_to,
                 fault,
             } => {
-                self.sync.on_checked(now, (peer, from, ok_up_to));
+                let checked = (peer, from, ok_up_to);
+                self.sync.on_checked(now, checked, &mut self.counters);
                 if let Some(fault) = fault {
                     self.penalize_peer(now, peer, &fault, out);
                 }
@@ -86,8 +90,9 @@ impl Gossip {
             }
             _ => return,
         };
-        if let Some(link) = self.overlay.link_of(peer) {
-            out.send(link, lane, frame);
+        match self.overlay.link_of(peer) {
+            Some(link) => out.send(link, lane, frame),
+            None => self.counters.drops.count(Dropped::SendPeerGone),
         }
     }
 
@@ -117,6 +122,9 @@ impl Gossip {
             Some(peer) => self.overlay.link_of(peer).into_iter().collect(),
             None => self.overlay.links().collect(),
         };
+        if asked.is_empty() {
+            self.counters.drops.count(Dropped::SendPeerGone);
+        }
         self.blocks.shuffle(&mut asked);
         let frame = BlockFrame::WantBlock { height, hash }.encode();
         for link in asked.into_iter().take(ASKED_FOR_BLOCK) {

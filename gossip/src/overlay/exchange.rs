@@ -6,6 +6,7 @@ use super::Overlay;
 use super::address_book::{AddressSource, MAX_ADDRESSES_OF_ONE};
 use crate::action::Outbox;
 use crate::config::OUTBOUND_TARGET;
+use crate::drops::Dropped;
 use crate::fault::PeerFault;
 use crate::lane::Lane;
 use crate::link::LinkId;
@@ -67,6 +68,7 @@ impl Overlay {
             return Ok(());
         };
         if !session.budgets.address_requests.take(now, 1) {
+            self.counters.drops.count(Dropped::AddressRequestOverBudget);
             return Err(PeerFault::OverBudget {
                 lane: Lane::Address,
             });
@@ -115,7 +117,11 @@ impl Overlay {
         for node in nodes {
             for address in &node.addresses {
                 let is_foreign_loopback = address.ip().is_loopback() && !is_near;
-                if is_foreign_loopback || !session.budgets.taught.take(now, 1) {
+                if is_foreign_loopback {
+                    continue;
+                }
+                if !session.budgets.taught.take(now, 1) {
+                    self.counters.drops.count(Dropped::AddressOverBudget);
                     continue;
                 }
                 // Two nodes that hear of each other at once should not dial at once.

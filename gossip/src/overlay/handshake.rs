@@ -122,6 +122,8 @@ impl Overlay {
             return;
         };
         session.stage = Stage::Up;
+        // How far the peer is, is worth knowing from the beginning.
+        session.next_ping = now;
         let peer = session.peer;
         if session.direction == Direction::Outbound {
             self.book.succeeded(session.address);

@@ -11,6 +11,7 @@ use crate::lane::Lane;
 use crate::link::Direction;
 use crate::message::Hello;
 use crate::peer_id::PeerId;
+use crate::round_trip::RoundTrip;
 use crate::time::Instant;
 
 /// How long a peer may take to say hello.
@@ -50,7 +51,7 @@ pub(crate) struct Session {
     pub(super) early: Vec<(Lane, Bytes)>,
     pub(super) ping: Option<(u64, Instant)>,
     pub(super) next_ping: Instant,
-    pub(super) srtt: Option<Duration>,
+    pub(super) round_trip: RoundTrip,
     pub(super) points: FaultPoints,
     /// What its peer may still cause.
     pub(crate) budgets: PeerBudgets,
@@ -72,7 +73,7 @@ impl Session {
             early: Vec::new(),
             ping: None,
             next_ping: now + PING_EVERY,
-            srtt: None,
+            round_trip: RoundTrip::default(),
             points: FaultPoints::default(),
             budgets: PeerBudgets::new(now),
             bytes_in: 0,
@@ -80,12 +81,15 @@ impl Session {
         }
     }
 
-    /// Keeps a frame until the link is up; what is too much is left out, as if it had been lost.
-    pub(super) fn keep_early(&mut self, lane: Lane, bytes: Bytes) {
+    /// Keeps a frame until the link is up; `false` if that would be too much, and it is left out as
+    /// if it had been lost.
+    pub(super) fn keep_early(&mut self, lane: Lane, bytes: Bytes) -> bool {
         let held: usize = self.early.iter().map(|(_, bytes)| bytes.len()).sum();
-        if self.early.len() < MAX_EARLY_FRAMES && held + bytes.len() <= MAX_EARLY_BYTES {
+        let has_room = self.early.len() < MAX_EARLY_FRAMES && held + bytes.len() <= MAX_EARLY_BYTES;
+        if has_room {
             self.early.push((lane, bytes));
         }
+        has_room
     }
 
     /// Returns where the peer says it listens, with the IP we see where it does not know its own.
@@ -101,7 +105,7 @@ impl Session {
         listen.map(fill).filter(is_reachable).collect()
     }
 
-    /// Takes the answer to a ping, and smooths the round trip as TCP does (RFC 6298).
+    /// Takes the answer to a ping.
     pub(super) fn pong(&mut self, nonce: u64, now: Instant) {
         let Some((asked, sent_at)) = self.ping else {
             return;
@@ -110,8 +114,7 @@ impl Session {
             return;
         }
         self.ping = None;
-        let sample = now.since(sent_at);
-        self.srtt = Some(self.srtt.map_or(sample, |srtt| (srtt * 7 + sample) / 8));
+        self.round_trip.measured(now.since(sent_at));
     }
 
     /// Returns when something has to be done if nothing comes.

@@ -63,6 +63,8 @@ struct State {
     /// Links with something waiting, in the order in which they are served.
     turns: PerLane<VecDeque<LinkId>>,
     links: BTreeMap<LinkId, Entry>,
+    /// Frames that still waited when their link had ended.
+    frames_left: u64,
     is_closed: bool,
 }
 
@@ -148,6 +150,11 @@ impl Inbox {
         };
     }
 
+    /// Returns how many frames still waited when their link had ended.
+    pub(super) fn frames_left(&self) -> u64 {
+        self.lock().frames_left
+    }
+
     /// Takes the most urgent event, if there is one.
     pub(super) fn try_next(&self) -> Option<TransportEvent> {
         self.lock().next()
@@ -225,7 +232,10 @@ impl State {
     }
 
     fn forget(&mut self, link: LinkId) {
-        self.links.remove(&link);
+        if let Some(entry) = self.links.remove(&link) {
+            let left = entry.waiting.iter().map(|(_, waiting)| waiting.len());
+            self.frames_left += left.sum::<usize>() as u64;
+        }
         for lane in Lane::ALL {
             self.turns[lane].retain(|waiting| *waiting != link);
         }
@@ -315,6 +325,7 @@ mod tests {
         inbox.disconnected(link, DisconnectReason::TimedOut);
         frame(&inbox, link, Lane::Consensus, "ghost");
         assert_eq!(drain(&inbox), ["up 1", "1 farewell", "down 1"]);
+        assert_eq!(inbox.frames_left(), 2, "the block and the ghost");
         assert!(inbox.lock().turns.iter().all(|(_, turn)| turn.is_empty()));
     }
 

@@ -22,6 +22,8 @@ pub struct TransportStats {
     pub turned_away: u64,
     /// Incoming connections that had to prove their address first.
     pub proofs_asked: u64,
+    /// Frames that were received and still waited when their link had ended.
+    pub frames_left: u64,
     /// What went over each lane, on all links.
     pub lanes: PerLane<LaneStats>,
 }

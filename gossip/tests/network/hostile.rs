@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use starling_gossip::drops::Dropped;
 use starling_gossip::message::{
     AddressFrame, BlockFrame, ConsensusFrame, SyncFrame, TransactionFrame,
 };
-use starling_gossip::{Lane, LinkId};
+use starling_gossip::{Input, Lane, LinkId};
+use starling_ledger::block::BlockHash;
 use starling_ledger::transaction::RawTransaction;
 
 use crate::net::{Manner, Net, transaction};
@@ -49,7 +51,10 @@ fn an_unknown_kind_is_skipped() {
     }
     net.run_for(SECOND);
     assert_eq!(net.peers(0).len(), 1);
-    assert_eq!(net.nodes[0].gossip.counters().frames_skipped, 5);
+    assert_eq!(
+        net.nodes[0].gossip.counters().drops[Dropped::FrameUnknown],
+        5
+    );
 }
 
 #[test]
@@ -70,8 +75,35 @@ fn transactions_under_check_are_bounded_per_peer() {
     net.run_for(SECOND);
     assert_eq!(net.nodes[0].checked.len(), 4_096);
     assert_eq!(
-        net.nodes[0].gossip.counters().transactions_shed,
+        net.nodes[0].gossip.counters().drops[Dropped::TransactionChecksFull],
         10_000 - 4_096
+    );
+    assert_eq!(net.peers(0).len(), 1);
+}
+
+#[test]
+fn bodies_above_the_budget_are_marked_and_each_of_our_blocks_makes_room() {
+    let (mut net, link) = with_attacker();
+    let body = |net: &mut Net| {
+        let frame = BlockFrame::Block(crate::net::block(1));
+        send(net, link, Lane::Blocks, frame.encode());
+        net.run_for(Duration::from_millis(25));
+    };
+    // A network of thirty blocks a second, of which the neighbour passes on each once.
+    for height in 1..=300 {
+        body(&mut net);
+        let hash = BlockHash(crate::net::genesis());
+        net.input(0, Input::Head { height, hash });
+    }
+    assert_eq!(net.nodes[0].over_budget, 0);
+    for _ in 0..200 {
+        body(&mut net);
+    }
+    assert!(net.nodes[0].over_budget > 20);
+    assert_eq!(
+        net.nodes[0].blocks.len(),
+        500,
+        "what is waited for must not get lost"
     );
     assert_eq!(net.peers(0).len(), 1);
 }

@@ -49,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) checked: BTreeMap<WireId, u32>,
     pub(crate) messages: Vec<ConsensusMessage>,
     pub(crate) blocks: Vec<(PeerId, Arc<[u8]>)>,
+    /// Of those, above the sender's budget.
+    pub(crate) over_budget: usize,
     pub(crate) applied: Vec<(PeerId, u64, usize)>,
     pub(crate) peer_events: Vec<(PeerId, bool)>,
     pub(crate) disconnects: Vec<String>,
@@ -164,6 +166,7 @@ impl Net {
             checked: BTreeMap::new(),
             messages: Vec::new(),
             blocks: Vec::new(),
+            over_budget: 0,
             applied: Vec::new(),
             peer_events: Vec::new(),
             disconnects: Vec::new(),
@@ -346,7 +349,14 @@ impl Net {
                     ),
                 );
             }
-            Action::Block { from, raw } => state.blocks.push((from, raw)),
+            Action::Block {
+                from,
+                raw,
+                over_budget,
+            } => {
+                state.over_budget += usize::from(over_budget);
+                state.blocks.push((from, raw));
+            }
             Action::ServeBlock { peer, height, .. } => {
                 self.plan(
                     self.now + CHECK_TIME,

@@ -20,6 +20,7 @@ use super::engine::{self, MAX_ROUNDS_AHEAD};
 use super::guard::OwnMessage;
 use super::vote_store::MAX_ROUNDS_KEPT;
 use super::{Action, Consensus, ConsensusFault};
+use crate::drops::Dropped;
 
 /// Messages of the next height kept per validator: proposal and votes of two rounds. Before the
 /// last block of an epoch is decided, validators are those of this epoch and those that a valid
@@ -30,34 +31,39 @@ const EARLY_QUOTA: usize = 6;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Early {
     height: Height,
-    messages: BTreeMap<PublicKey, Vec<ConsensusMessage>>,
+    /// With who sent each: it has the block that a proposal names.
+    messages: BTreeMap<PublicKey, Vec<(Option<PeerId>, ConsensusMessage)>>,
 }
 
 impl Early {
     /// Keeps a message of a member, if it is new and within the quota.
-    fn keep(&mut self, height: Height, key: PublicKey, message: &ConsensusMessage) -> bool {
+    fn keep(
+        &mut self,
+        height: Height,
+        key: PublicKey,
+        (from, message): (Option<PeerId>, &ConsensusMessage),
+    ) {
         if self.height != height {
             self.height = height;
             self.messages.clear();
         }
         let kept = self.messages.entry(key).or_default();
-        let wanted = kept.len() < EARLY_QUOTA && !kept.contains(message);
-        if wanted {
-            kept.push(message.clone());
+        if kept.len() < EARLY_QUOTA && !kept.iter().any(|(_, known)| known == message) {
+            kept.push((from, message.clone()));
         }
-        wanted
     }
 
     /// Says whether a message need not be checked again, because it is kept or would not be.
     fn is_full(&self, height: Height, key: &PublicKey, message: &ConsensusMessage) -> bool {
         let kept = self.messages.get(key).filter(|_| self.height == height);
-        kept.is_some_and(|kept| kept.len() >= EARLY_QUOTA || kept.contains(message))
+        let is_kept = |kept: &Vec<_>| kept.iter().any(|(_, known)| known == message);
+        kept.is_some_and(|kept| kept.len() >= EARLY_QUOTA || is_kept(kept))
     }
 
     /// Returns the latest message of a key.
     pub(super) fn latest_of(&self, key: &PublicKey) -> Option<OwnMessage> {
         let kept = self.messages.get(key)?.iter();
-        let messages = kept.filter_map(|message| match message {
+        let messages = kept.filter_map(|(_, message)| match message {
             ConsensusMessage::Vote(vote) => Some(OwnMessage::Vote(*vote)),
             ConsensusMessage::Proposal(proposal) => Some(OwnMessage::Proposal(*proposal)),
             _ => None,
@@ -66,7 +72,7 @@ impl Early {
     }
 
     /// Takes what was kept for `height`, and forgets the rest.
-    pub(super) fn take(&mut self, height: Height) -> Vec<ConsensusMessage> {
+    pub(super) fn take(&mut self, height: Height) -> Vec<(Option<PeerId>, ConsensusMessage)> {
         let messages = std::mem::take(&mut self.messages);
         if self.height != height {
             return Vec::new();
@@ -135,6 +141,7 @@ impl Consensus {
             }),
         };
         if known {
+            self.count_untimely(&when);
             return self.look_at_own(now, OwnMessage::Vote(signed), out);
         }
         if !self.memo.vote(&signed) {
@@ -145,7 +152,8 @@ impl Consensus {
         let message = ConsensusMessage::Vote(signed);
         match when {
             When::Next => {
-                self.early.keep(vote.height, vote.validator, &message);
+                let early = (from, &message);
+                self.early.keep(vote.height, vote.validator, early);
             }
             When::Last => {
                 if let Some(last) = self.last.as_mut() {
@@ -187,6 +195,7 @@ impl Consensus {
             }),
         };
         if known {
+            self.count_untimely(&when);
             return self.look_at_own(now, OwnMessage::Proposal(signed), out);
         }
         if proposal.pol_round.is_some_and(|pol| pol >= proposal.round) {
@@ -199,8 +208,8 @@ impl Consensus {
         self.presence.heard(&proposal.proposer, now);
         let message = ConsensusMessage::Proposal(signed);
         if matches!(when, When::Next) {
-            self.early
-                .keep(proposal.height, proposal.proposer, &message);
+            let early = (from, &message);
+            self.early.keep(proposal.height, proposal.proposer, early);
             return out.push(Action::Flood { message });
         }
         out.push(Action::Flood { message });
@@ -220,6 +229,15 @@ impl Consensus {
         }
         self.feed(now, engine::Input::Proposal(signed), out);
         self.feed_blocks(now, out);
+    }
+
+    /// Counts a message that is left out because of its height.
+    fn count_untimely(&mut self, when: &When) {
+        match when {
+            When::Elsewhere => self.drops.count(Dropped::MessageOtherHeight),
+            When::Next => self.drops.count(Dropped::MessageEarly),
+            When::Last | When::Current => {}
+        }
     }
 
     /// Looks for what the votes of a step prove by content, where the engine may have counted less.

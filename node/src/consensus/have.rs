@@ -23,6 +23,7 @@ use starling_ledger::vote::{Height, Round, VoteType};
 
 use super::vote_store::VoteStore;
 use super::{Action, Consensus};
+use crate::drops::Dropped;
 
 /// How often neighbours are told.
 pub(super) const HAVE_EVERY: Duration = Duration::from_millis(150);
@@ -112,7 +113,7 @@ impl Consensus {
         };
         let rested = |at: Option<Instant>, rest| at.is_none_or(|at| now >= at + rest);
         if !rested(neighbour.answered, ANSWER_EVERY) {
-            return;
+            return self.drops.count(Dropped::HaveTooSoon);
         }
         neighbour.answered = Some(now);
         if have.height == current {

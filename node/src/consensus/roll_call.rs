@@ -9,6 +9,7 @@ use super::doubt::Doubt;
 use super::guard::GuardState;
 use super::roll::FRESH;
 use super::{Action, Consensus, ConsensusEvent, ConsensusFault, SpectatorReason};
+use crate::drops::Dropped;
 
 /// Most messages of an answer that are looked at. An honest one shows one of each caller.
 const MAX_LOOKED_AT: usize = 2;
@@ -54,7 +55,7 @@ impl Consensus {
             return penalize(from, ConsensusFault::Signature, out);
         }
         if !self.roll.allows(key, now) {
-            return;
+            return self.drops.count(Dropped::RollOverBudget);
         }
         match &message {
             RollMessage::Call(call, _) => self.called(now, call, out),

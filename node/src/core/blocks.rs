@@ -1,14 +1,14 @@
 //! Bodies of the blocks that may be decided at the current height.
 //!
 //! A body is taken in when consensus has seen a signed proposal (or a certificate) for its hash.
-//! One that comes earlier than its proposal waits in a small corner. What is wanted and missing is
-//! asked for, from one neighbour after the other.
+//! One that comes earlier than its proposal waits in a small corner, which neighbours share. What
+//! is wanted and missing is asked for (`wanted`), and has a place whatever else was sent.
 //!
 //! # Limits
-//! [`BODIES_MAX`] bodies, of which at most [`EARLY_MAX`] that no proposal has named: 72 MiB at the
-//! worst.
+//! [`BODIES_MAX`] bodies, of which at most [`EARLY_MAX`] that no proposal has named, and the last
+//! final one: 75 MiB at the worst.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +21,10 @@ use starling_ledger::execution::BlockError;
 use starling_ledger::keys::PublicKey;
 use starling_ledger::vote::{Height, Round};
 
+use super::wanted::{Neighbour, Wanted};
 use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
+use crate::drops::Dropped;
 use crate::work::{ExecutedBlock, Skipped, Work};
 
 /// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early
@@ -30,9 +32,6 @@ use crate::work::{ExecutedBlock, Skipped, Work};
 pub(super) const BODIES_MAX: usize = 24;
 /// Most bodies that no proposal has named yet.
 pub(super) const EARLY_MAX: usize = 4;
-/// How long a wanted body may take by itself before it is asked for. Our choice: a block of 2 MiB
-/// passes 200 Mbit/s in that time.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// Bodies up to this size are pushed on to all neighbours; larger ones are fetched by who lacks
 /// them. Our choice: pushing a larger one to many would delay votes behind it in the bottleneck's
 /// queue.
@@ -45,7 +44,11 @@ const DRIFT_MAX_MS: u64 = 500;
 pub(super) struct Blocks {
     height: Height,
     bodies: BTreeMap<BlockHash, Body>,
-    wanted: BTreeMap<BlockHash, Wanted>,
+    /// Those that no proposal has named, and who sent them, the oldest first.
+    early: VecDeque<(PeerId, BlockHash)>,
+    pub(super) wanted: Wanted,
+    /// The body of the last block that was agreed on here: a neighbour may be a step behind.
+    last: Option<(BlockHash, Arc<[u8]>)>,
     /// Valid blocks whose time is ahead of our clock, with the time they become timely.
     ahead: Vec<(u64, Instant, BlockHash)>,
 }
@@ -63,37 +66,39 @@ enum BodyState {
     Invalid(String),
 }
 
-struct Wanted {
-    next_ask: Instant,
-    asked: Vec<PeerId>,
-}
-
 impl Blocks {
-    pub(super) const fn new(height: Height) -> Self {
+    pub(super) fn new(height: Height) -> Self {
         Self {
             height,
             bodies: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            early: VecDeque::new(),
+            wanted: Wanted::default(),
+            last: None,
             ahead: Vec::new(),
         }
     }
 
-    /// Forgets lower heights.
-    pub(super) fn advance(&mut self, height: Height) {
+    /// Forgets lower heights, but for the block that was decided last.
+    pub(super) fn advance(&mut self, height: Height, decided: &BlockHash) {
         self.height = height;
+        self.last = self.raw(decided).map(|raw| (*decided, raw));
         self.bodies.retain(|_, body| body.header.height >= height);
+        self.early
+            .retain(|(_, hash)| self.bodies.contains_key(hash));
         self.wanted.clear();
         self.ahead.clear();
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let asks = self.wanted.values().map(|wanted| wanted.next_ask);
+        let asks = self.wanted.next_deadline().into_iter();
         asks.chain(self.ahead.iter().map(|(_, at, _)| *at)).min()
     }
 
-    /// Returns the encoding of a body of this height.
+    /// Returns the encoding of a body of this height, or of the last block.
     pub(super) fn raw(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
-        self.bodies.get(hash).map(|body| Arc::clone(&body.raw))
+        let last = || self.last.as_ref().filter(|(last, _)| last == hash);
+        let body = self.bodies.get(hash).map(|body| &body.raw);
+        body.or_else(|| last().map(|(_, raw)| raw)).cloned()
     }
 
     /// Returns a valid block with its effects.
@@ -112,16 +117,49 @@ impl Blocks {
         }
     }
 
-    fn has_room(&self, wanted: bool) -> bool {
-        let early = |body: &&Body| matches!(body.state, BodyState::Early);
-        self.bodies.len() < BODIES_MAX
-            && (wanted || self.bodies.values().filter(early).count() < EARLY_MAX)
+    /// Makes room for a body that a proposal has named; `needed` are those that must stay. Says
+    /// whether one had to go.
+    fn make_room(&mut self, needed: impl Fn(&BlockHash) -> bool) -> bool {
+        if self.bodies.len() < BODIES_MAX {
+            return false;
+        }
+        let worth = |body: &Body| match body.state {
+            BodyState::Early => 0,
+            BodyState::Invalid(_) => 1,
+            BodyState::Executing | BodyState::Valid(_) => 2,
+        };
+        let free = self.bodies.iter().filter(|(hash, _)| !needed(hash));
+        let least = free.min_by_key(|(_, body)| (worth(body), body.header.round));
+        let least = least.map(|(hash, _)| *hash);
+        if let Some(hash) = least {
+            self.bodies.remove(&hash);
+            self.early.retain(|(_, early)| *early != hash);
+        }
+        least.is_some()
+    }
+
+    /// Makes room for a body of `from` that no proposal has named: whoever has the most in the
+    /// corner gives its oldest. Says whether there is room, and whether one had to go.
+    fn make_early_room(&mut self, from: PeerId) -> (bool, bool) {
+        if self.early.len() < EARLY_MAX {
+            return (self.bodies.len() < BODIES_MAX, false);
+        }
+        let share = |peer: PeerId| self.early.iter().filter(|(of, _)| *of == peer).count();
+        let own = (share(from) + 1, from);
+        let others = self.early.iter().map(|(peer, _)| (share(*peer), *peer));
+        let (_, most) = others.fold(own, |most, one| if one.0 > most.0 { one } else { most });
+        let oldest = self.early.iter().position(|(peer, _)| *peer == most);
+        let Some((_, hash)) = oldest.and_then(|place| self.early.remove(place)) else {
+            return (false, false);
+        };
+        self.bodies.remove(&hash);
+        (true, true)
     }
 }
 
 impl Core {
     /// A neighbour sent the body of a block.
-    pub(super) fn body_came(&mut self, from: PeerId, raw: Arc<[u8]>) {
+    pub(super) fn body_came(&mut self, from: PeerId, raw: Arc<[u8]>, over_budget: bool) {
         let header = match decode_prefix::<BlockHeader, BLOCK_BYTES_MAX>(&raw) {
             Ok(header) => header,
             Err(error) => {
@@ -132,12 +170,10 @@ impl Core {
             }
         };
         let hash = header.hash();
-        let in_reach =
-            header.height == self.blocks.height || header.height == self.blocks.height + 1;
-        let wanted = self.blocks.wanted.contains_key(&hash);
-        if !in_reach || self.blocks.bodies.contains_key(&hash) || !self.blocks.has_room(wanted) {
-            return;
+        if let Err(place) = self.admit_body(from, (header.height, hash), over_budget) {
+            return self.drops.count(place);
         }
+        let wanted = self.blocks.wanted.contains(&hash);
         self.blocks.bodies.insert(
             hash,
             Body {
@@ -147,9 +183,46 @@ impl Core {
             },
         );
         if wanted {
+            let mut askers = self.blocks.wanted.take(&hash);
+            askers.remove(&from);
             self.relay_body(&hash, Some(from));
+            for peer in askers {
+                self.send_body(peer, &hash);
+            }
             self.execute_body(&hash);
+        } else {
+            self.blocks.early.push_back((from, hash));
         }
+    }
+
+    /// Finds a place for a body. One that is wanted has one, whatever else was sent.
+    fn admit_body(
+        &mut self,
+        from: PeerId,
+        (height, hash): (Height, BlockHash),
+        over_budget: bool,
+    ) -> Result<(), Dropped> {
+        let current = self.blocks.height;
+        if height != current && height != current + 1 {
+            return Err(Dropped::BodyOtherHeight);
+        }
+        if self.blocks.bodies.contains_key(&hash) {
+            return Err(Dropped::BodyKnown);
+        }
+        let displaced = if self.blocks.wanted.contains(&hash) {
+            let consensus = &self.consensus;
+            self.blocks.make_room(|hash| consensus.needs_block(hash))
+        } else if over_budget {
+            return Err(Dropped::BodyOverBudget);
+        } else {
+            let (has_room, displaced) = self.blocks.make_early_room(from);
+            if !has_room {
+                return Err(Dropped::BodyNoRoom);
+            }
+            displaced
+        };
+        self.drops.add(Dropped::BodyNoRoom, displaced.into());
+        Ok(())
     }
 
     /// Takes in a body that the consensus log held.
@@ -182,15 +255,21 @@ impl Core {
             Some(BodyState::Valid(_) | BodyState::Invalid(_)) => self.tell_checked(&hash),
             Some(BodyState::Executing) => {}
             None => {
-                let next_ask = self.now.instant + PATIENCE;
-                let known = self.blocks.wanted.entry(hash);
-                let wanted = known.or_insert(Wanted {
-                    next_ask,
-                    asked: Vec::new(),
-                });
-                if let Some(from) = from {
-                    wanted.asked.retain(|peer| *peer != from);
-                }
+                let next_ask = self.now.instant + self.patience(from);
+                self.blocks.wanted.want(hash, from, next_ask);
+            }
+        }
+    }
+
+    /// How long a body may take by itself after a proposal of `sender`, or of whoever is nearest.
+    fn patience(&self, sender: Option<PeerId>) -> Duration {
+        let sender = sender.filter(|peer| self.neighbours.contains(peer));
+        match sender {
+            Some(peer) => self.gossip.round_trip(peer).unasked(),
+            None => {
+                let all = self.neighbours.iter();
+                let unasked = all.map(|peer| self.gossip.round_trip(*peer).unasked());
+                unasked.min().unwrap_or_default()
             }
         }
     }
@@ -199,24 +278,12 @@ impl Core {
     /// timely.
     pub(super) fn fetch_missing_blocks(&mut self) {
         let height = self.blocks.height;
-        let mut asks = Vec::new();
-        for (hash, wanted) in &mut self.blocks.wanted {
-            if wanted.next_ask > self.now.instant {
-                continue;
-            }
-            wanted.next_ask = self.now.instant + PATIENCE * 2;
-            let fresh = self
-                .neighbours
-                .iter()
-                .find(|peer| !wanted.asked.contains(peer));
-            match fresh {
-                Some(peer) => {
-                    wanted.asked.push(*peer);
-                    asks.push((*peer, *hash));
-                }
-                None => wanted.asked.clear(),
-            }
-        }
+        let (neighbours, gossip) = (&self.neighbours, &self.gossip);
+        let near = || -> Vec<Neighbour> {
+            let all = neighbours.iter();
+            all.map(|peer| (*peer, gossip.round_trip(*peer))).collect()
+        };
+        let asks = self.blocks.wanted.due(self.now.instant, near);
         for (peer, hash) in asks {
             let peer = Some(peer);
             self.tell_gossip(starling_gossip::Input::WantBlock { peer, height, hash });
@@ -323,6 +390,15 @@ impl Core {
         }
     }
 
+    /// A neighbour asks for a body: it gets it now, or when it comes.
+    pub(super) fn serve_body(&mut self, peer: PeerId, hash: &BlockHash) {
+        if self.blocks.raw(hash).is_some() {
+            self.send_body(peer, hash);
+        } else if !self.blocks.wanted.asked_by(peer, hash) {
+            self.drops.count(Dropped::BodyRequestNotHere);
+        }
+    }
+
     /// Hands a body to all neighbours but the one it came from: our own always, others when small.
     pub(super) fn relay_body(&mut self, hash: &BlockHash, from: Option<PeerId>) {
         let Some(raw) = self.blocks.raw(hash) else {
@@ -343,7 +419,8 @@ impl Core {
     }
 
     fn execute_body(&mut self, hash: &BlockHash) {
-        self.blocks.wanted.remove(hash);
+        self.blocks.wanted.take(hash);
+        self.blocks.early.retain(|(_, early)| early != hash);
         let Some(body) = self.blocks.bodies.get_mut(hash) else {
             return;
         };

@@ -16,6 +16,7 @@ use starling_ledger::vote::{Height, Round};
 
 use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
+use crate::drops::Dropped;
 use crate::work::{BlockInputs, ExecutedBlock, RangeError, SignedHeader, Work};
 
 /// Most fetched ranges that wait for their check. Gossip delivers one after the other, so this is
@@ -65,7 +66,7 @@ impl Core {
     /// Begins the height after the tip.
     pub(super) fn start_height(&mut self) {
         let height = self.tip.height + 1;
-        self.blocks.advance(height);
+        self.blocks.advance(height, &self.tip.hash);
         let validators = Arc::clone(&self.tip.validators);
         self.tell_consensus(consensus::Input::StartHeight { height, validators });
         // Consensus knows what it decided itself; not what came by sync, or before a restart.
@@ -229,6 +230,8 @@ impl Core {
     pub(super) fn range_came(&mut self, peer: PeerId, from: Height, blocks: Vec<Arc<[u8]>>) {
         if self.pipeline.ranges.len() < RANGES_MAX {
             self.pipeline.ranges.push_back((peer, from, blocks));
+        } else {
+            self.drops.count(Dropped::RangeQueueFull);
         }
         self.check_next_range();
     }

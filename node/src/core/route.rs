@@ -6,7 +6,7 @@ use starling_gossip::Action as GossipAction;
 use starling_gossip::Input as GossipInput;
 use starling_gossip::fault::PeerFault;
 use starling_ledger::block::BlockHash;
-use starling_ledger::transaction::RawTransaction;
+use starling_ledger::transaction::{RawTransaction, WireId};
 use starling_ledger::vote::Height;
 
 use super::{Action, Core, Event, HaltReason, LogWrite};
@@ -42,8 +42,12 @@ impl Core {
             GossipAction::Have { from, have } => {
                 self.tell_consensus(consensus::Input::Have { from, have });
             }
-            GossipAction::Block { from, raw } => self.body_came(from, raw),
-            GossipAction::ServeBlock { peer, hash, .. } => self.send_body(peer, &hash),
+            GossipAction::Block {
+                from,
+                raw,
+                over_budget,
+            } => self.body_came(from, raw, over_budget),
+            GossipAction::ServeBlock { peer, hash, .. } => self.serve_body(peer, &hash),
             GossipAction::ServeBlocks { peer, from, count } => {
                 self.out.push(Action::ReadBlocks { peer, from, count });
             }
@@ -54,22 +58,9 @@ impl Core {
                 wire_id,
                 sent_to,
                 neighbours,
-            } => {
-                let waiting = self.mempool.by_wire_id(&wire_id).map(|one| one.id());
-                let event = |id| {
-                    Action::Event(Event::Gossiped {
-                        id,
-                        sent_to,
-                        neighbours,
-                    })
-                };
-                self.out.extend(waiting.map(event));
-            }
+            } => self.sent_on(&wire_id, (sent_to, neighbours)),
             GossipAction::PeerUp { peer } => self.peer_up(peer),
-            GossipAction::PeerDown { peer } => {
-                self.neighbours.remove(&peer);
-                self.tell_consensus(consensus::Input::PeerDown(peer));
-            }
+            GossipAction::PeerDown { peer } => self.peer_down(peer),
             GossipAction::Doubtful { peer, height } => self.doubt_status(peer, height),
             GossipAction::Inspected {
                 peer,
@@ -160,6 +151,25 @@ impl Core {
         });
         log.extend(bodies);
         log
+    }
+
+    /// A transaction of our own left for so many of so many neighbours.
+    fn sent_on(&mut self, wire_id: &WireId, (sent_to, neighbours): (usize, usize)) {
+        let waiting = self.mempool.by_wire_id(wire_id).map(|one| one.id());
+        let event = |id| {
+            Action::Event(Event::Gossiped {
+                id,
+                sent_to,
+                neighbours,
+            })
+        };
+        self.out.extend(waiting.map(event));
+    }
+
+    fn peer_down(&mut self, peer: starling_gossip::PeerId) {
+        self.neighbours.remove(&peer);
+        self.blocks.wanted.remove_peer(&peer);
+        self.tell_consensus(consensus::Input::PeerDown(peer));
     }
 
     fn peer_up(&mut self, peer: starling_gossip::PeerId) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use starling_gossip::drops::Drops;
 use starling_ledger::block::BlockHash;
 use starling_ledger::hash::Hash;
 use starling_ledger::validators::ValidatorSet;
@@ -9,6 +10,7 @@ use starling_ledger::vote::Height;
 
 use super::{Core, Now};
 use crate::consensus::{ConsensusStatus, Duty};
+use crate::drops::Dropped;
 
 /// A snapshot of the node at one moment.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Status {
     pub trust_warning: Option<String>,
     /// What gossip counted.
     pub counters: starling_gossip::counters::Counters,
+    /// What the rest of the node left out.
+    pub drops: Drops<Dropped>,
 }
 
 impl Core {
@@ -67,6 +71,7 @@ impl Core {
             mempool_bytes: self.mempool.size_bytes(),
             trust_warning: self.trust.words(),
             counters: self.gossip.counters(),
+            drops: self.drops.clone() + self.consensus.drops(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Transactions on their way into the mempool: what is held back, and what everybody is told.
 
+mod bodies;
+
 use std::sync::Arc;
 
+use bytes::Bytes;
 use starling_gossip::random::Seed;
-use starling_gossip::{GossipConfig, Instant, PeerId};
+use starling_gossip::{GossipConfig, Instant, Lane, LinkId, PeerId};
 use starling_ledger::address::AccountId;
 use starling_ledger::authority::Authority;
 use starling_ledger::certificate::CommitCertificate;
@@ -34,6 +37,9 @@ struct Node {
     works: VecDeque<(WorkId, Work)>,
     told: Vec<String>,
     requests: u64,
+    /// The time.
+    at: Instant,
+    sent: Vec<(LinkId, Lane, Bytes)>,
 }
 
 impl Node {
@@ -85,6 +91,8 @@ impl Node {
             works: VecDeque::new(),
             told: Vec::new(),
             requests: 0,
+            at: Instant(2),
+            sent: Vec::new(),
         }
     }
 
@@ -134,7 +142,7 @@ impl Node {
 
     fn handle(&mut self, input: Input) {
         let now = Now {
-            instant: Instant(2),
+            instant: self.at,
             wall_ms: 1_000,
         };
         let mut actions = Vec::new();
@@ -152,6 +160,7 @@ impl Node {
                 Action::Event(Event::Left(left)) => {
                     self.told.push(format!("left: {}", left.why.code()));
                 }
+                Action::Send { link, lane, bytes } => self.sent.push((link, lane, bytes)),
                 Action::Keep(write) => kept = Some(write.id),
                 Action::Halt(reason) => panic!("{reason}"),
                 _ => {}

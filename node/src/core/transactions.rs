@@ -24,6 +24,7 @@ use super::checks::Source;
 use super::hold::{Coming, Origin, TRIES, Why};
 use super::own::Owed;
 use super::{Action, Answer, Core, Event, HaltReason, Pending, Request, RequestId, WorkId};
+use crate::drops::Dropped;
 use crate::mempool::{Departure, Left, MempoolError, RanQueue};
 use crate::work::{CheckError, CheckedTransaction, Work};
 
@@ -78,6 +79,8 @@ impl Core {
     /// A neighbour sent transactions that gossip had not seen.
     pub(super) fn transactions_came(&mut self, from: PeerId, batch: Vec<RawTransaction>) {
         if self.checks.is_full() {
+            let count = batch.len() as u64;
+            self.drops.add(Dropped::TransactionChecksFull, count);
             for raw in batch {
                 self.tell_verdict(raw.wire_id(), Verdict::Dropped);
             }
@@ -280,6 +283,9 @@ impl Core {
 
     fn refuse(&mut self, coming: &Coming, error: MempoolError) {
         let transaction = &coming.transaction;
+        if matches!(coming.origin, Origin::Peer { .. }) {
+            self.drops.count(Dropped::TransactionRefused);
+        }
         match coming.origin {
             Origin::Peer {
                 is_judged: true, ..

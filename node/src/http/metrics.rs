@@ -63,6 +63,7 @@ pub(super) struct Metrics {
     gossip_frames: Family<Labels, Counter>,
     gossip_duplicates: Counter,
     gossip_faults: Counter,
+    dropped: Family<Labels, Counter>,
     ranges_pruned: Counter,
     offences: Counter,
     log_lines_lost: Counter,
@@ -98,6 +99,7 @@ impl Default for Metrics {
             gossip_frames: Family::default(),
             gossip_duplicates: Counter::default(),
             gossip_faults: Counter::default(),
+            dropped: Family::default(),
             ranges_pruned: Counter::default(),
             offences: Counter::default(),
             log_lines_lost: Counter::default(),
@@ -234,6 +236,9 @@ impl Metrics {
             .register("gossip_bytes", bytes, self.gossip_bytes.clone());
         self.registry
             .register("gossip_frames", "Frames", self.gossip_frames.clone());
+        let dropped = "What neighbours sent, asked or were to get and was left out, by why";
+        self.registry
+            .register("dropped", dropped, self.dropped.clone());
         let left = "Transactions that left the mempool without a block, by why";
         let family = self.transactions_left.clone();
         self.registry.register("transactions_left", left, family);
@@ -335,6 +340,10 @@ impl Metrics {
         raise(&self.gossip_duplicates, duplicates);
         raise(&self.gossip_faults, counters.faults);
         raise(&self.ranges_pruned, counters.ranges_pruned);
+        for ((what, why), count) in counters.drops.iter().chain(status.drops.iter()) {
+            let labels = vec![("what", what.to_owned()), ("reason", why.to_owned())];
+            raise(&self.dropped.get_or_create(&labels), count);
+        }
     }
 
     fn take_duty(&self, duty: &DutyReply) {

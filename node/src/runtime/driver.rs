@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use starling_gossip::drops::Drops;
 use starling_gossip::link::{Direction, LinkId, SendError};
 use starling_gossip::transport::{Transport, TransportEvent, TransportEvents};
-use starling_gossip::{Instant, PeerId};
+use starling_gossip::{Instant, Lane, PeerId};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
 
@@ -21,6 +22,7 @@ use super::mempool_files::{Dump, Kept, Submissions};
 use super::snapshots::Snapshots;
 use super::workers::Workers;
 use crate::core::{Action, Answer, Core, HaltReason, Input, RequestId, WorkId};
+use crate::drops::Dropped;
 use crate::work::WorkResult;
 
 /// How often the status is published while no block comes. Our choice: a person sees no delay.
@@ -40,6 +42,8 @@ pub(super) struct Driver {
     pub(super) at_once: VecDeque<Input>,
     /// Links that this node dialed, at most as many as the transport has.
     pub(super) dialed: BTreeSet<LinkId>,
+    /// What was left out here.
+    pub(super) drops: Drops<Dropped>,
     /// When the status was last published.
     pub(super) published: Option<(u64, Instant)>,
     /// Told of every height that settles.
@@ -154,7 +158,8 @@ impl Driver {
                 Action::Dial { address, peer } => self.dial(address, peer),
                 Action::Disconnect { link, reason } => self.transport.disconnect(link, &reason),
                 Action::Send { link, lane, bytes } => {
-                    if let Err(error @ SendError::Full) = self.transport.send(link, lane, bytes) {
+                    if let Err(error) = self.transport.send(link, lane, bytes) {
+                        self.drops.count(unsent(lane, error));
                         tracing::debug!(%link, %lane, %error, "a frame was left out");
                     }
                 }
@@ -168,7 +173,9 @@ impl Driver {
                 }
                 Action::ReadBlocks { peer, from, count } => {
                     // Unanswered, the neighbour asks elsewhere.
-                    self.disk.read(peer, from, count);
+                    if !self.disk.read(peer, from, count) {
+                        self.drops.count(Dropped::RangeRequestDiskBusy);
+                    }
                 }
                 Action::Answer { id, answer } => waiting.answer(id, answer),
                 Action::Event(event) => self.handle.announce(event),
@@ -216,9 +223,20 @@ impl Driver {
         }
         if self.published.is_none_or(due) {
             self.published = Some((height, now.instant));
-            self.handle
-                .publish(self.core.status(now), self.core.settled());
+            let mut status = self.core.status(now);
+            status.drops = status.drops + &self.drops();
+            self.handle.publish(status, self.core.settled());
         }
+    }
+
+    /// Returns what was left out here and in the transport.
+    fn drops(&self) -> Drops<Dropped> {
+        let mut drops = self.drops.clone();
+        let stats = self.transport.stats();
+        drops.add(Dropped::FrameLinkEnded, stats.frames_left);
+        drops.add(Dropped::ConnectionLimit, stats.turned_away);
+        drops.add(Dropped::ConnectionHandshake, stats.handshakes_failed);
+        drops
     }
 }
 
@@ -235,6 +253,15 @@ impl Waiting {
             // A client that went away no longer waits for its answer.
             let _ = waiting.send(answer);
         }
+    }
+}
+
+/// Names the place where a frame was not taken for sending.
+const fn unsent(lane: Lane, error: SendError) -> Dropped {
+    match error {
+        SendError::Full => Dropped::SendQueueFull(lane),
+        SendError::NoLink => Dropped::SendLinkEnded,
+        _ => Dropped::SendRefused,
     }
 }
 

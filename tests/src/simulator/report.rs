@@ -36,6 +36,16 @@ pub struct Report {
     pub promises_kept: u64,
     /// Time from the end of faults to the first new block, milliseconds.
     pub resumed_ms: u64,
+    /// Frames that asked a neighbour for the body of a block.
+    pub bodies_asked: u64,
+    /// Bodies, and requests for them, that were left out for lack of budget or room.
+    pub bodies_dropped: u64,
+    /// The mean time from one block to the next, milliseconds.
+    pub mean_ms: u64,
+    /// The longest time from one block to the next, milliseconds.
+    pub longest_ms: u64,
+    /// By how much a node was later than the first with the same block at most, milliseconds.
+    pub latest_ms: u64,
     /// What happened to stakes and validators.
     pub staking: Figures,
     /// Hash over all events and actions, in hex.

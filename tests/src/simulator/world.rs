@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_gossip::Instant;
+use starling_gossip::drops;
 use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::keys::{SignatureScheme, Signer};
 use starling_ledger::transaction::RawTransaction;
 use starling_ledger::vote::Height;
-use starling_node::core::{Input, Request, RequestId};
+use starling_node::core::{Input, Now, Request, RequestId};
+use starling_node::drops::Dropped;
 
 use super::adversary::Adversary;
 use super::chance::Chance;
@@ -25,10 +27,11 @@ use super::faults::Faults;
 use super::keys::AcceptAll;
 use super::load::Load;
 use super::network::Network;
-use super::node::{Node, Setting, address, consensus_key, peer_id};
+use super::node::{Life, Node, Setting, address, consensus_key, peer_id};
 use super::oracles::bounds::Spin;
 use super::oracles::progress::Recovery;
 use super::oracles::{Breach, Oracles, audit};
+use super::pace::Pace;
 use super::queue::{Event, News, NodeId, Queue};
 use super::report::{Failure, Report};
 use super::stakers::{Look, Stakers, Staking};
@@ -75,6 +78,7 @@ pub struct World {
     faulty: bool,
     oracles: Oracles,
     trace: Trace,
+    pace: Pace,
     report: Report,
 }
 
@@ -140,6 +144,7 @@ impl World {
             faulty: true,
             oracles,
             trace: Trace::new(config.verbose),
+            pace: Pace::default(),
             report: Report::default(),
             setting,
             config,
@@ -171,6 +176,9 @@ impl World {
         while !self.first_phase_is_over(limit) {
             self.step()?;
         }
+        self.report.mean_ms = self.pace.mean_ms();
+        self.report.longest_ms = self.pace.longest_ms();
+        self.report.latest_ms = self.pace.latest_ms();
         self.end_faults();
         self.recover()?;
         self.finish()
@@ -254,7 +262,21 @@ impl World {
         report.promises_kept = self.oracles.promises.restarts();
         report.staking = self.oracles.staking.figures();
         report.trace = self.trace.hash();
+        report.bodies_dropped = self.bodies_dropped();
         Ok(report)
+    }
+
+    /// Counts what nodes left out of bodies in their last lives.
+    fn bodies_dropped(&self) -> u64 {
+        let lives = self.nodes.iter().filter_map(|node| node.life.as_ref());
+        let of_life = |life: &Life| {
+            let wall_ms = self.setting.genesis.time_ms;
+            let instant = self.now;
+            let status = life.core.status(Now { instant, wall_ms });
+            let requests = status.counters.drops[drops::Dropped::BodyRequestOverBudget];
+            requests + status.drops[Dropped::BodyOverBudget] + status.drops[Dropped::BodyNoRoom]
+        };
+        lives.map(of_life).sum()
     }
 
     /// Whoever has signed two values again and again, and could be punished, was.

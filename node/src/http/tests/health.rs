@@ -1,5 +1,6 @@
 //! What supervisors and Prometheus see.
 
+use starling_gossip::{Lane, drops};
 use starling_ledger::block::BlockHash;
 use starling_ledger::evidence::Evidence;
 use starling_ledger::genesis::local_consensus_key;
@@ -11,6 +12,7 @@ use super::client::{Events, get};
 use super::node::{Node, halt, quick};
 use crate::consensus::ConsensusEvent;
 use crate::core::Event;
+use crate::drops::Dropped;
 
 #[test]
 fn a_node_that_has_all_and_hears_enough_is_ready() {
@@ -77,9 +79,12 @@ fn metrics_carry_their_names_and_numbers() {
     // Once the subscriber has the block, it has been counted.
     while events.next().unwrap().kind != "block" {}
     node.publish(|status| {
-        status.counters.bytes_in[starling_gossip::Lane::Consensus] = 77;
+        status.counters.bytes_in[Lane::Consensus] = 77;
         status.counters.transaction_duplicates = 5;
         status.counters.ranges_pruned = 3;
+        let gossip = &mut status.counters.drops;
+        gossip.add(drops::Dropped::HaveOverBudget, 7);
+        status.drops.add(Dropped::SendQueueFull(Lane::Blocks), 9);
     });
     let told = get(node.address(), "/metrics");
     assert!(told.head.contains("application/openmetrics-text"));
@@ -96,6 +101,18 @@ fn metrics_carry_their_names_and_numbers() {
         ),
         ("starling_gossip_duplicates_total", "5"),
         ("starling_sync_ranges_pruned_total", "3"),
+        (
+            "starling_dropped_total{what=\"have\",reason=\"over_budget\"}",
+            "7",
+        ),
+        (
+            "starling_dropped_total{what=\"sent_frame\",reason=\"blocks_queue_full\"}",
+            "9",
+        ),
+        (
+            "starling_dropped_total{what=\"body\",reason=\"no_room\"}",
+            "0",
+        ),
         ("starling_peers{direction=\"inbound\"}", "1"),
         ("starling_peers{direction=\"outbound\"}", "0"),
         ("starling_consensus_offences_total", "1"),

@@ -162,6 +162,7 @@ fn status(chain: &Chain) -> Status {
         mempool_bytes: 200,
         trust_warning: None,
         counters: Default::default(),
+        drops: Default::default(),
     }
 }
 

@@ -59,6 +59,7 @@ impl World {
                 self.trace
                     .note((self.now, id.index), "commit", height, &block.hash.0.0);
                 self.oracles.decided(id.index, &block, &certificate)?;
+                self.pace.decided(height, self.now);
                 let delay = self.machines.micros(500, 8_000);
                 let now = self.now;
                 let Some(life) = self.nodes[id.index].life.as_mut() else {

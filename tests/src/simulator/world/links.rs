@@ -17,6 +17,9 @@ const IDLE_MS: u64 = 15_000;
 /// How long a dial waits for an answer. The transport's default.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How a request for the body of a block begins on the blocks lane.
+const WANT_BLOCK: [u8; 4] = [1, 0, 0, 0];
+
 impl World {
     /// A dial arrives: it becomes a link, or fails as the transport would have it fail.
     pub(super) fn dialed(&mut self, from: NodeId, to: SocketAddr, peer: Option<PeerId>) {
@@ -85,6 +88,9 @@ impl World {
         let Some(end) = self.network.end(link).copied() else {
             return;
         };
+        if lane == Lane::Blocks && bytes.starts_with(&WANT_BLOCK) {
+            self.report.bodies_asked += 1;
+        }
         match self.network.send(self.now, link, lane, bytes.len()) {
             Some(arrivals) => {
                 for at in arrivals {
