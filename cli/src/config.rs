@@ -14,7 +14,8 @@ use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 
 /// The keys of a config file.
-pub(crate) const KEYS: [&str; 11] = [
+pub(crate) const KEYS: [&str; 12] = [
+    "advertise",
     "data_dir",
     "genesis",
     "history_index",
@@ -47,7 +48,9 @@ pub(crate) struct NodeConfig {
     pub(crate) listen: Option<SocketAddr>,
     /// Where it serves HTTP (TCP).
     pub(crate) http: Option<SocketAddr>,
-    /// Neighbours to dial, as `ADDRESS` or `PEERID@ADDRESS`.
+    /// Where neighbours are told to dial it, if not where it listens.
+    pub(crate) advertise: Option<Vec<SocketAddr>>,
+    /// Neighbours to dial, as `HOST:PORT` or `PEERID@HOST:PORT`; a host is an IP or a name.
     pub(crate) peers: Option<Vec<String>>,
     /// The key it votes with.
     pub(crate) validator_key: Option<PathBuf>,
@@ -97,6 +100,7 @@ impl NodeConfig {
             genesis: stronger.genesis.or(self.genesis),
             listen: stronger.listen.or(self.listen),
             http: stronger.http.or(self.http),
+            advertise: stronger.advertise.or(self.advertise),
             peers: stronger.peers.or(self.peers),
             validator_key: stronger.validator_key.or(self.validator_key),
             node_key: stronger.node_key.or(self.node_key),
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_known_key_is_accepted() {
-        let text = "data_dir = \"d\"\ngenesis = \"g\"\n\
+        let text = "advertise = [\"192.0.2.1:1\"]\ndata_dir = \"d\"\ngenesis = \"g\"\n\
                     history_index = false\nhttp = \"127.0.0.1:2\"\n\
                     keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
                     peers = [\"127.0.0.1:3\"]\nsnapshot_epochs = 2\nvalidator_key = \"v\"\n";

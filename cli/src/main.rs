@@ -38,6 +38,7 @@ mod key_store;
 mod life_line;
 mod log_writer;
 mod names;
+mod neighbours;
 mod network;
 mod node_exit;
 mod order;

@@ -83,6 +83,7 @@ impl Gossip {
             }
             Input::Wake => {}
             Input::AddPeer(peer) => self.overlay.add_peer(now, peer),
+            Input::ForgetPeer(address) => self.overlay.forget_peer(address),
             Input::Ban { peer, duration } => self.overlay.ban(now, peer, duration, out),
             Input::Unban(peer) => self.overlay.unban(now, peer),
             Input::Penalize { peer, fault } => self.penalize_peer(now, peer, &fault, out),

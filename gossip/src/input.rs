@@ -168,6 +168,8 @@ pub enum Input {
     },
     /// A person wants a peer to be dialed and kept.
     AddPeer(ConfiguredPeer),
+    /// The peer that a person wants has left this address: it is one like others now.
+    ForgetPeer(SocketAddr),
     /// A person wants no more of a peer.
     Ban {
         /// Who.

@@ -24,7 +24,7 @@ pub use consensus::{
     ConsensusFrame, ConsensusMessage, Have, PolkaCertificate, RoundCertificate, RoundSignature,
     SkipKind,
 };
-pub use hello::{Hello, WIRE_VERSION};
+pub use hello::{Hello, MAX_LISTEN_ADDRESSES, WIRE_VERSION};
 pub use roll::{
     CallId, MAX_SHOWN, OwnMessage, Place, RollAnswer, RollCall, RollMessage, SignedStep,
 };

@@ -373,6 +373,11 @@ impl Overlay {
         self.next_dials = now;
     }
 
+    /// Takes an address for one like others that a person named before.
+    pub(crate) fn forget_peer(&mut self, address: SocketAddr) {
+        self.book.release(address);
+    }
+
     /// Bans a peer, and ends its links.
     pub(crate) fn ban(
         &mut self,

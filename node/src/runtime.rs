@@ -11,6 +11,7 @@
     reason = "this is the shell: clocks, threads and files live here"
 )]
 
+mod address_file;
 mod appender;
 mod clock;
 mod consensus_log;
@@ -20,6 +21,7 @@ mod driver;
 mod fork_file;
 mod handle;
 mod mempool_files;
+mod names;
 mod pruning;
 pub mod replay;
 mod run_mark;
@@ -29,7 +31,7 @@ mod threads;
 mod trace;
 mod workers;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use starling_gossip::GossipConfig;
 use starling_gossip::drops::Drops;
 use starling_gossip::input::ConfiguredPeer;
 use starling_gossip::random::Seed;
-use starling_gossip::transport::{BindError, Transport, TransportConfig};
+use starling_gossip::transport::{BindError, Transport, TransportConfig, TransportEvents};
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::chain::{ChainError, ChainStore, HistoryIndex, Vouched, keep_blocks_min};
@@ -62,14 +64,17 @@ pub use clock::wall_ms;
 pub use consensus_log::{LogError, SignGuard};
 pub use control::{Checkpoint, ask};
 pub use handle::{About, LostLines, NodeHandle, NumberedEvent, Unavailable};
+pub use names::NamedPeer;
 pub use snapshots::SNAPSHOTS_KEPT;
 
+use address_file::AddressFile;
 use clock::Clock;
 use consensus_log::LogFiles;
 use control::Control;
 use disk::Disk;
 use driver::{Driver, Inboxes};
 use mempool_files::MempoolFiles;
+use names::Names;
 use pruning::Pruning;
 use run_mark::RunMark;
 use snapshots::Snapshots;
@@ -97,8 +102,12 @@ pub struct RuntimeConfig {
     pub listen: SocketAddr,
     /// Where it serves HTTP.
     pub http: SocketAddr,
+    /// Where peers are told to dial it; where it listens, if nothing is said.
+    pub advertise: Vec<SocketAddr>,
     /// Peers to dial, with their ids where known.
     pub peers: Vec<ConfiguredPeer>,
+    /// The same by their hosts' names.
+    pub named_peers: Vec<NamedPeer>,
     /// A block that a person vouches for.
     pub vouched_for: Option<light::Checkpoint>,
     /// How many of the last blocks to keep; `None` keeps all.
@@ -216,16 +225,14 @@ async fn start(
     let tip = chain.tip()?;
     let certificate = chain.read().certificate(tip.height)?;
     let key = config.validator_key.as_ref().map(Signer::public_key);
-    let owner = owner(&tip, key);
-    let (files, recovered) = LogFiles::open(&config.data_dir, owner, chain.read())?;
+    let (files, recovered) = LogFiles::open(&config.data_dir, owner(&tip, key), chain.read())?;
     let (submissions, restored) = MempoolFiles::open(&config.data_dir, tip.genesis_hash)?;
     let (logged, logged_inbox) = mpsc::unbounded_channel();
     let (kept, kept_inbox) = mpsc::unbounded_channel();
     let (disked, disk_inbox) = mpsc::unbounded_channel();
     let (worked, work_inbox) = mpsc::unbounded_channel();
     let (requests, request_inbox) = mpsc::channel(handle::REQUESTS_MAX);
-    let node_key = config.node_key.clone().into();
-    let (transport, links) = Transport::bind(TransportConfig::new(node_key, config.listen))?;
+    let (transport, links) = bind(&config)?;
     let mark = RunMark::set(&config.data_dir)?;
     let control = hear_operator(&config, &chain);
     let about = about(&transport, key, &mark);
@@ -233,8 +240,10 @@ async fn start(
         .with_lost_lines(config.lost_lines.clone());
     let http = serve_http(config.http, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
-    let found = (recovered, restored);
+    let (addresses, known) = AddressFile::read(&config.data_dir);
+    let found = (recovered, restored, known);
     let core_config = core_config(&config, (&tip, certificate), &transport, found)?;
+    let (names, names_inbox) = Names::start(&config.named_peers);
     let start = |keep_blocks| Pruning::start(&chain, keep_blocks, disked.clone());
     let pruning = config.keep_blocks.map(start).transpose()?.transpose()?;
     let mut actions = Vec::new();
@@ -249,11 +258,13 @@ async fn start(
         transport,
         handle: handle.clone(),
         at_once: VecDeque::new(),
-        dialed: BTreeSet::new(),
+        dialed: BTreeMap::new(),
         drops: Drops::default(),
         published: None,
         snapshots: start_snapshots(&config, &chain)?,
         folder: config.data_dir.clone(),
+        names,
+        addresses,
     };
     ready(&handle);
     let inboxes = Inboxes {
@@ -262,14 +273,19 @@ async fn start(
         disk_inbox,
         work_inbox,
         request_inbox,
+        names_inbox,
         links,
     };
     let result = driver.run(actions, inboxes, stop).await;
     http.stop();
     drop(control);
     result?.finish();
-    mark.clear()?;
-    Ok(())
+    mark.clear().map_err(RuntimeError::from)
+}
+
+fn bind(config: &RuntimeConfig) -> Result<(Transport, TransportEvents), BindError> {
+    let node_key = config.node_key.clone().into();
+    Transport::bind(TransportConfig::new(node_key, config.listen))
 }
 
 /// Says what the node was started as.
@@ -327,11 +343,11 @@ fn core_config(
     config: &RuntimeConfig,
     (tip, certificate): (&Tip, Option<CommitCertificate>),
     transport: &Transport,
-    (recovered, restored): (Opened, Restored),
+    (recovered, restored, known): (Opened, Restored, Vec<ConfiguredPeer>),
 ) -> Result<CoreConfig, RuntimeError> {
     let signer = config.validator_key.clone();
     Ok(CoreConfig {
-        gossip: gossip_config(config, tip, transport)?,
+        gossip: gossip_config(config, tip, transport, known)?,
         signer: signer.map(|key| Arc::new(key) as Arc<dyn Signer>),
         scheme: Arc::new(Ed25519),
         sign_at_once: config.sign_at_once,
@@ -390,14 +406,19 @@ fn gossip_config(
     config: &RuntimeConfig,
     tip: &Tip,
     transport: &Transport,
+    known: Vec<ConfiguredPeer>,
 ) -> Result<GossipConfig, RuntimeError> {
+    let mut listen = config.advertise.clone();
+    if listen.is_empty() {
+        listen.push(transport.address());
+    }
     Ok(GossipConfig {
         me: transport.id(),
         genesis: tip.genesis_hash,
         network: config.genesis.name.clone(),
-        listen: vec![transport.address()],
+        listen,
         peers: config.peers.clone(),
-        known: Vec::new(),
+        known,
         head: (tip.height, tip.hash),
         seed: Seed::new(random()?),
     })

@@ -64,6 +64,8 @@ fn start(index: usize, ports: &[u16]) -> Node {
         checkpoint: None,
         listen: address(ports[index]),
         http: address(0),
+        advertise: Vec::new(),
+        named_peers: Vec::new(),
         peers: peers.collect(),
         snapshot_epochs: 0,
         lost_lines: LostLines::default(),

@@ -104,6 +104,8 @@ fn config(folder: &tempfile::TempDir, storage: Arc<dyn Storage>) -> RuntimeConfi
         checkpoint: Some(Arc::new(|_| Some(Ok(())))),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         http: free_address(),
+        advertise: Vec::new(),
+        named_peers: Vec::new(),
         peers: Vec::new(),
         snapshot_epochs: 1,
         lost_lines: LostLines::default(),

@@ -3,13 +3,11 @@
 mod stop;
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use starling_gossip::PeerId;
-use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::light::Checkpoint;
 use starling_node::runtime::{self, LostLines, RuntimeConfig};
@@ -23,7 +21,7 @@ use crate::error::{CliError, ExitContext as _, Outcome};
 use crate::exit::Exit;
 use crate::log_writer::LogWriter;
 use crate::node_exit;
-use crate::{folders, genesis_file, key_file};
+use crate::{folders, genesis_file, key_file, neighbours};
 
 use stop::Stop;
 
@@ -80,7 +78,12 @@ struct RunArgs {
     /// Where to serve HTTP [default: 127.0.0.1:7100].
     #[arg(long, value_name = "ADDRESS", env = "STARLING_HTTP", hide_env = true)]
     http: Option<SocketAddr>,
-    /// A neighbour to dial, as ADDRESS or PEERID@ADDRESS; may be repeated.
+    /// Where neighbours are told to dial this node, behind a router that forwards a port [default:
+    /// where it listens]; may be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    advertise: Vec<SocketAddr>,
+    /// A neighbour to dial, as HOST:PORT or PEERID@HOST:PORT, the host an IP or a name; may be
+    /// repeated.
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<String>,
     /// Key to vote with; without one this is a full node that does not vote.
@@ -160,11 +163,13 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
         None => NodeConfig::default(),
     };
     let peers = (!args.peers.is_empty()).then(|| args.peers.clone());
+    let advertise = (!args.advertise.is_empty()).then(|| args.advertise.clone());
     Ok(file.overridden_by(NodeConfig {
         data_dir: context.global.data_dir.clone(),
         genesis: args.genesis.clone(),
         listen: args.listen,
         http: args.http,
+        advertise,
         peers,
         validator_key: args.validator_key.clone(),
         node_key: args.node_key.clone(),
@@ -192,9 +197,9 @@ fn open(
     let data_dir = data_dir.ok_or_else(|| missing("data folder", "--data-dir DIR"))?;
     let listen = address(config.listen, LISTEN);
     let http = address(config.http, HTTP);
-    let peers = config.peers.iter().flatten().map(|text| peer(text));
-    let peers = peers.collect::<Outcome<Vec<_>>>()?;
-    expect_reachable(listen, &peers)?;
+    let (peers, named_peers) = neighbours::parse(config.peers.as_deref().unwrap_or_default())?;
+    neighbours::expect_reachable(listen, &peers)?;
+    let advertise = neighbours::advertised(config.advertise.as_deref().unwrap_or_default())?;
     let validator_key = config.validator_key.as_ref();
     let validator_key = validator_key.map(|path| key_file::read(path)).transpose()?;
     if sign_at_once && validator_key.is_none() {
@@ -226,7 +231,9 @@ fn open(
         sign_at_once,
         listen,
         http,
+        advertise,
         peers,
+        named_peers,
         vouched_for,
         keep_blocks: config.keep_blocks,
         history_index: config.history_index.unwrap_or(true),
@@ -239,47 +246,6 @@ fn open(
 
 fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
     given.unwrap_or_else(|| default.parse().expect("the defaults are addresses"))
-}
-
-/// Refuses neighbours that no datagram from `listen` reaches; the system would say "invalid
-/// argument", once for each dial.
-fn expect_reachable(listen: SocketAddr, peers: &[ConfiguredPeer]) -> Outcome {
-    let Some(peer) = peers.iter().find(|peer| !reaches(listen, peer.address)) else {
-        return Ok(());
-    };
-    let message = format!(
-        "the neighbour {} cannot be reached from {listen}, where this node listens",
-        peer.address
-    );
-    let next = format!("--listen {LISTEN}, or `listen = \"{LISTEN}\"` in the config file");
-    Err(CliError::new(Exit::Config, message).next(next))
-}
-
-/// Whether a socket on `listen` can send to `peer`: not from loopback to elsewhere, nor from one
-/// family of addresses to the other, unless it has both.
-fn reaches(listen: SocketAddr, peer: SocketAddr) -> bool {
-    let (from, to) = (listen.ip().to_canonical(), peer.ip().to_canonical());
-    let has_both = listen.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
-    let same_family = has_both || from.is_ipv4() == to.is_ipv4();
-    let stays = !from.is_loopback() || to.is_loopback();
-    same_family && stays && !to.is_unspecified()
-}
-
-/// Parses `ADDRESS` or `PEERID@ADDRESS`.
-fn peer(text: &str) -> Outcome<ConfiguredPeer> {
-    let (id, address) = match text.split_once('@') {
-        Some((id, address)) => (Some(id), address),
-        None => (None, text),
-    };
-    let wrong = || {
-        let message = format!("`{text}` is no neighbour");
-        CliError::new(Exit::Config, message).next("write IP:PORT or PEERID@IP:PORT")
-    };
-    let peer = id.map(str::parse::<PeerId>).transpose();
-    Ok(ConfiguredPeer {
-        address: address.parse().map_err(|_| wrong())?,
-        peer: peer.map_err(|_| wrong())?,
-    })
 }
 
 /// Reads the key this node is known by; makes one where none is named and none is there.
@@ -334,48 +300,6 @@ fn log_to_stderr(context: &Context, filter: Option<&str>, lost: &LostLines) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn neighbours_may_be_named_with_their_id() {
-        let key = SecretKey::local("n1 node").public_key();
-        let with_id = peer(&format!("{key}@127.0.0.1:7201")).unwrap();
-        assert_eq!(with_id.peer, Some(PeerId(*key.as_bytes())));
-        assert_eq!(peer("127.0.0.1:7201").unwrap().peer, None);
-        for text in [
-            "",
-            "somewhere",
-            "ab@127.0.0.1:1",
-            "@127.0.0.1:1",
-            "127.0.0.1",
-        ] {
-            assert_eq!(peer(text).unwrap_err().exit, Exit::Config, "{text}");
-        }
-    }
-
-    #[test]
-    fn neighbours_that_the_socket_does_not_reach_are_refused() {
-        let table = [
-            ("[::]:7000", "192.0.2.7:7000", true),
-            ("[::]:7000", "[2001:db8::7]:7000", true),
-            ("[::]:7000", "127.0.0.1:7201", true),
-            ("[::]:7000", "0.0.0.0:7000", false),
-            ("[::]:7000", "[::]:7000", false),
-            ("0.0.0.0:7000", "192.0.2.7:7000", true),
-            ("0.0.0.0:7000", "[2001:db8::7]:7000", false),
-            ("127.0.0.1:7000", "127.0.0.1:7201", true),
-            ("127.0.0.1:7000", "192.0.2.7:7000", false),
-            ("127.0.0.1:7000", "[::1]:7000", false),
-            ("[::1]:7000", "[::1]:7201", true),
-            ("[::1]:7000", "[2001:db8::7]:7000", false),
-            ("[2001:db8::1]:7000", "192.0.2.7:7000", false),
-        ];
-        for (listen, address, expected) in table {
-            let (listen, named) = (listen.parse().unwrap(), peer(address).unwrap());
-            let refused = expect_reachable(listen, &[named]).err();
-            assert_eq!(refused.is_none(), expected, "{listen} to {address}");
-            assert!(refused.is_none_or(|error| error.exit == Exit::Config));
-        }
-    }
 
     #[test]
     fn node_key_is_made_once() {

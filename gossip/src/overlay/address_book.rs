@@ -115,6 +115,14 @@ impl AddressBook {
         entry.next_dial = now;
     }
 
+    /// Takes an address for one like others that a person named before: it may be forgotten.
+    pub fn release(&mut self, address: SocketAddr) {
+        if let Some(entry) = self.entries.get_mut(&address) {
+            entry.source = AddressSource::Itself;
+            entry.pinned = false;
+        }
+    }
+
     /// Learns an address of `peer`, to be dialed from `at`, and says whether it is new; what cannot
     /// be dialed, and what is too much, is left out.
     pub fn learn(

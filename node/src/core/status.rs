@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use starling_gossip::drops::Drops;
+use starling_gossip::input::ConfiguredPeer;
 use starling_ledger::block::BlockHash;
 use starling_ledger::hash::Hash;
 use starling_ledger::validators::ValidatorSet;
@@ -51,6 +52,11 @@ impl Core {
     /// Says what the node does as a validator.
     pub fn duty(&self) -> Duty {
         self.consensus.status(self.now.instant).duty
+    }
+
+    /// Returns the addresses of peers, for the next start.
+    pub fn known_addresses(&self) -> Vec<ConfiguredPeer> {
+        self.gossip.known_addresses()
     }
 
     /// Takes a snapshot.

@@ -1,6 +1,6 @@
 //! The task that owns the core: feeds it inputs and carries out its actions.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,12 +13,14 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
 
 use super::RuntimeError;
+use super::address_file::AddressFile;
 use super::clock::Clock;
 use super::consensus_log::{LogSender, Logged};
 use super::disk::{Disk, DiskResult};
 use super::fork_file;
 use super::handle::{NodeHandle, NumberedRequest};
 use super::mempool_files::{Dump, Kept, Submissions};
+use super::names::{Found, Names};
 use super::snapshots::Snapshots;
 use super::workers::Workers;
 use crate::core::{Action, Answer, Core, HaltReason, Input, RequestId, WorkId};
@@ -41,7 +43,7 @@ pub(super) struct Driver {
     /// Inputs that arose while actions were carried out.
     pub(super) at_once: VecDeque<Input>,
     /// Links that this node dialed, at most as many as the transport has.
-    pub(super) dialed: BTreeSet<LinkId>,
+    pub(super) dialed: BTreeMap<LinkId, SocketAddr>,
     /// What was left out here.
     pub(super) drops: Drops<Dropped>,
     /// When the status was last published.
@@ -50,6 +52,10 @@ pub(super) struct Driver {
     pub(super) snapshots: Snapshots,
     /// Where evidence is left.
     pub(super) folder: PathBuf,
+    /// Peers by host name.
+    pub(super) names: Names,
+    /// Where peers were reached.
+    pub(super) addresses: AddressFile,
 }
 
 /// Where inputs come from.
@@ -59,6 +65,7 @@ pub(super) struct Inboxes {
     pub(super) disk_inbox: UnboundedReceiver<DiskResult>,
     pub(super) work_inbox: UnboundedReceiver<(WorkId, WorkResult)>,
     pub(super) request_inbox: Receiver<NumberedRequest>,
+    pub(super) names_inbox: UnboundedReceiver<Found>,
     pub(super) links: TransportEvents,
 }
 
@@ -82,6 +89,7 @@ impl Driver {
             self.carry_out(&mut actions, &mut waiting)?;
             self.publish();
             let Some(input) = self.next(&mut inboxes, &mut stop, &mut waiting).await? else {
+                self.keep_addresses();
                 let dump = self.submissions.dump(self.core.waiting())?;
                 self.transport.close().await;
                 return Ok(dump);
@@ -124,6 +132,10 @@ impl Driver {
                 self.note_link(&event);
                 on_link(event)
             }
+            Some(found) = inboxes.names_inbox.recv() => {
+                self.at_once.extend(self.names.take(found).into_iter().map(Input::Gossip));
+                Input::Wake
+            }
             Some(request) = inboxes.request_inbox.recv() => waiting.admit(request),
             () = sleep => Input::Wake,
         };
@@ -136,16 +148,26 @@ impl Driver {
         match event {
             TransportEvent::Connected {
                 link,
+                address,
                 direction: Direction::Outbound,
                 ..
             } => {
-                self.dialed.insert(*link);
+                self.dialed.insert(*link, *address);
             }
-            TransportEvent::Disconnected { link, peer, reason } if self.dialed.remove(link) => {
-                tracing::info!(%peer, "link ended: {reason}");
+            TransportEvent::Disconnected { link, peer, reason } => {
+                if let Some(address) = self.dialed.remove(link) {
+                    tracing::info!(%peer, "link ended: {reason}");
+                    self.names.lost(address);
+                }
             }
+            TransportEvent::DialFailed { address, .. } => self.names.lost(*address),
             _ => {}
         }
+    }
+
+    fn keep_addresses(&mut self) {
+        let known = self.core.known_addresses();
+        self.addresses.write(self.clock.now().instant, &known);
     }
 
     fn carry_out(
@@ -214,6 +236,9 @@ impl Driver {
     /// Publishes the status when a block came, and else ten times a second at most.
     fn publish(&mut self) {
         let now = self.clock.now();
+        if self.addresses.is_due(now.instant) {
+            self.keep_addresses();
+        }
         let height = self.core.settled().height;
         let due = |(shown, at): (u64, Instant)| {
             shown != height || now.instant.since(at) >= STATUS_INTERVAL
