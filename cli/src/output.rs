@@ -2,7 +2,8 @@
 //!
 //! With `--json` stdout holds exactly one envelope, for errors too:
 //! `{"v":1,"ok":true,"data":…}` or `{"v":1,"ok":false,"error":{"code":…,"exit":…,"message":…}}`; an
-//! error about a transaction has its `id`.
+//! error about a transaction has its `id`. Beside each amount `…_base` and each power stands the
+//! same number as text, `…_base_text` and `…power_text`.
 //!
 //! # Invariants
 //! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in
@@ -17,6 +18,8 @@ use crate::error::CliError;
 
 /// The version of the envelope.
 const ENVELOPE_VERSION: u8 = 1;
+/// Names of voting powers, which are amounts of stake.
+const POWERS: [&str; 2] = ["power", "total_power"];
 
 /// How to talk to the user.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +96,8 @@ impl Output {
     /// Prints the envelope of a result with `--json`, and nothing otherwise.
     pub(crate) fn envelope(self, data: &Value) {
         if self.json {
+            let mut data = data.clone();
+            add_texts(&mut data);
             print(&json!({"v": ENVELOPE_VERSION, "ok": true, "data": data}).to_string());
         }
     }
@@ -164,6 +169,26 @@ impl Output {
     }
 }
 
+/// Puts the same number as text beside each amount and power, whatever a node said there: readers
+/// in which every number is a float (JavaScript, jq 1.6) round them above 2^53.
+fn add_texts(data: &mut Value) {
+    match data {
+        Value::Array(items) => items.iter_mut().for_each(add_texts),
+        Value::Object(map) => {
+            map.values_mut().for_each(add_texts);
+            let is_large = |name: &str| name.ends_with("_base") || POWERS.contains(&name);
+            let large = map.iter().filter(|(name, _)| is_large(name));
+            let texts: Vec<_> = large
+                .filter_map(|(name, value)| Some((format!("{name}_text"), value.as_u64()?)))
+                .collect();
+            for (name, number) in texts {
+                map.insert(name, json!(number.to_string()));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Writes a line to stdout at once; a closed pipe is nobody's fault.
 fn print(text: &str) {
     let mut stdout = io::stdout().lock();
@@ -173,6 +198,29 @@ fn print(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_amount_and_power_is_told_as_text_too() {
+        let large = (1_u64 << 53) + 1;
+        let mut data = json!({
+            "balances": {"from_base": large, "to_base": 0, "from_base_text": "a lie"},
+            "candidates": [{"bonded_base": u64::MAX}],
+            "total_power": large,
+            "power": "75.0 %",
+            "supply_base": null,
+        });
+        add_texts(&mut data);
+        let expected = json!({
+            "balances": {"from_base": large, "from_base_text": "9007199254740993",
+                         "to_base": 0, "to_base_text": "0"},
+            "candidates": [{"bonded_base": u64::MAX, "bonded_base_text": u64::MAX.to_string()}],
+            "total_power": large,
+            "total_power_text": "9007199254740993",
+            "power": "75.0 %",
+            "supply_base": null,
+        });
+        assert_eq!(data, expected);
+    }
 
     #[test]
     fn colours_only_where_wanted() {

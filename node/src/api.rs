@@ -2,6 +2,10 @@
 //!
 //! Hashes, keys and encodings are lower-case hex; accounts are bech32m addresses; amounts are base
 //! units and named `…_base`; times are milliseconds and named `…_ms`. No number is a fraction.
+//!
+//! Amounts and voting powers may exceed 2^53, above which readers in which every number is a float
+//! (JavaScript, jq 1.6) round. So beside each stands the same number as text, named `…_text`:
+//! `balance_base` and `balance_base_text`, `power` and `power_text`.
 
 mod chain;
 mod conflict;
@@ -54,6 +58,9 @@ pub fn permille(power: VotingPower, total: VotingPower) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use starling_ledger::genesis::Genesis;
+    use starling_ledger::staking::Release;
+
     use super::*;
 
     #[test]
@@ -61,5 +68,18 @@ mod tests {
         assert_eq!(permille(u64::MAX, u64::MAX), 1000);
         assert_eq!(permille(2, 3), 666);
         assert_eq!(permille(0, 0), 0);
+    }
+
+    /// JavaScript reads the number beside it as 9007199254740992.
+    #[test]
+    fn amounts_that_no_float_holds_are_exact_as_text() {
+        let release = Release {
+            amount: (1 << 53) + 1,
+            epoch: 0,
+        };
+        let rules = Genesis::local("local", 0, 4).parameters;
+        let told = serde_json::to_value(ReleaseReply::new(&release, &rules, None)).unwrap();
+        assert_eq!(told["amount_base"], 9_007_199_254_740_993_u64);
+        assert_eq!(told["amount_base_text"], "9007199254740993");
     }
 }

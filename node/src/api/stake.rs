@@ -29,6 +29,8 @@ pub struct CandidateReply {
     pub name: Option<String>,
     /// What it has bonded: its voting power, if it is chosen.
     pub bonded_base: u64,
+    /// The same, as text.
+    pub bonded_base_text: String,
     /// Whether it would be chosen now.
     pub chosen: bool,
 }
@@ -44,6 +46,8 @@ pub struct StakeReply {
     pub consensus_key: Option<String>,
     /// What is bonded.
     pub bonded_base: u64,
+    /// The same, as text.
+    pub bonded_base_text: String,
     /// `active` or `sitting_out`.
     pub status: Option<&'static str>,
     /// What is being released, the first to be paid first.
@@ -74,10 +78,12 @@ pub struct ConsensusKeyReply {
 }
 
 /// Stake on its way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReleaseReply {
     /// How much.
     pub amount_base: u64,
+    /// The same, as text.
+    pub amount_base_text: String,
     /// The last epoch in which it has power.
     pub epoch: u64,
     /// The last height of that epoch.
@@ -100,6 +106,7 @@ impl CandidatesReply {
             account: names.address(account),
             name: names.validator(&account),
             bonded_base: bonded,
+            bonded_base_text: bonded.to_string(),
             chosen: place < places,
         });
         Self {
@@ -119,11 +126,13 @@ impl StakeReply {
         releases: Vec<ReleaseReply>,
         proof: ProofReply,
     ) -> Self {
+        let bonded = stake.map_or(0, |stake| stake.bonded);
         Self {
             address,
             exists: stake.is_some(),
             consensus_key: stake.map(|stake| stake.consensus_key.to_string()),
-            bonded_base: stake.map_or(0, |stake| stake.bonded),
+            bonded_base: bonded,
+            bonded_base_text: bonded.to_string(),
             status: stake.map(|stake| status(stake.status)),
             releases,
             proof,
@@ -156,6 +165,7 @@ impl ReleaseReply {
     pub fn new(release: &Release, rules: &Parameters, ended_ms: Option<u64>) -> Self {
         Self {
             amount_base: release.amount,
+            amount_base_text: release.amount.to_string(),
             epoch: release.epoch,
             last_height: rules.epoch_last(release.epoch),
             due_ms: ended_ms.map(|ended| ended.saturating_add(rules.unbonding_ms)),

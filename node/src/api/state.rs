@@ -34,6 +34,8 @@ pub struct AccountReply {
     pub next_nonce: u64,
     /// What it holds.
     pub balance_base: u64,
+    /// The same, as text.
+    pub balance_base_text: String,
     /// Whether the ledger knows it.
     pub exists: bool,
     /// Hash of the authority that may act for it.
@@ -70,11 +72,13 @@ impl AccountReply {
     /// what waits here.
     pub fn new(address: String, entry: Option<Account>, waiting: u64, proof: ProofReply) -> Self {
         let nonce = entry.map_or(0, |account| account.nonce);
+        let balance = entry.map_or(0, |account| account.balance);
         Self {
             address,
             nonce,
             next_nonce: nonce.max(waiting),
-            balance_base: entry.map_or(0, |account| account.balance),
+            balance_base: balance,
+            balance_base_text: balance.to_string(),
             exists: entry.is_some(),
             authority: entry.map(|account| account.authority.to_string()),
             history: entry.map(|account| account.history.to_string()),

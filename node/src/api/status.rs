@@ -111,6 +111,8 @@ pub struct ValidatorStatus {
     pub name: Option<String>,
     /// Voting power.
     pub power: u64,
+    /// The same, as text.
+    pub power_text: String,
     /// Voting power in thousandths of all.
     pub permille: u32,
     /// Whether it is heard.
@@ -208,6 +210,7 @@ impl ValidatorStatus {
             account: names.address(member.account),
             name: names.validator(&member.account),
             power: member.power,
+            power_text: member.power.to_string(),
             permille: permille(member.power, total),
             present: since.is_none(),
             silent_since_ms: since,

@@ -22,6 +22,8 @@ pub struct ValidatorsReply {
     pub hash: String,
     /// Voting power of all.
     pub total_power: u64,
+    /// The same, as text.
+    pub total_power_text: String,
     /// The members, ascending by account.
     pub validators: Vec<ValidatorReply>,
     /// What comes, as it stands after the last block; only where no past height was asked for.
@@ -39,6 +41,8 @@ pub struct ValidatorReply {
     pub key: String,
     /// Voting power.
     pub power: u64,
+    /// The same, as text.
+    pub power_text: String,
     /// Voting power in thousandths of all.
     pub permille: u32,
 }
@@ -78,6 +82,7 @@ impl ValidatorsReply {
             epoch_last: parameters.epoch_last(epoch),
             hash: set.hash().to_string(),
             total_power: set.total_power(),
+            total_power_text: set.total_power().to_string(),
             validators: replies(set.members(), names),
             outlook: outlook.map(|outlook| OutlookReply::new(outlook, names)),
         }
@@ -101,6 +106,7 @@ fn replies(members: &[Validator], names: &Names) -> Vec<ValidatorReply> {
         name: names.validator(&member.account),
         key: member.key.to_string(),
         power: member.power,
+        power_text: member.power.to_string(),
         permille: permille(member.power, total),
     };
     members.iter().map(reply).collect()

@@ -11,3 +11,4 @@ mod light;
 mod node;
 mod shapes;
 mod submit;
+mod texts;
