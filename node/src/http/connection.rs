@@ -36,6 +36,8 @@ pub(super) async fn serve(stream: TcpStream, site: Arc<Site>, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_deadline)
+        // Whoever has said all it has to say (`nc -N`) still wants the answer.
+        .half_close(true)
         .max_buf_size(BUFFER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(

@@ -41,9 +41,12 @@ pub(super) fn check<B>(address: SocketAddr, request: &Request<B>) -> Result<(), 
     if headers.contains_key(UPGRADE) && !same_origin(address, headers) {
         return foreign("the request comes from another origin");
     }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        let message = "the length of a body has to be told by Content-Length";
-        return Err(refuse_and_close(StatusCode::LENGTH_REQUIRED, message));
+    let is_chunked = |coding: &str| coding.trim().eq_ignore_ascii_case("chunked");
+    if headers.contains_key(TRANSFER_ENCODING)
+        && !single(headers, TRANSFER_ENCODING.as_str()).is_some_and(is_chunked)
+    {
+        let message = "of the transfer codings only `chunked` is read";
+        return Err(refuse_and_close(StatusCode::NOT_IMPLEMENTED, message));
     }
     Ok(())
 }

@@ -43,10 +43,11 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Takes the `params` of JSON-RPC: an object, a list in the order of `known`, or nothing.
+    /// Takes the `params` of JSON-RPC: an object, a list in the order of `known`, or nothing, for
+    /// which many clients write `null`.
     pub(super) fn from_json(known: &[Parameter], given: Option<Value>) -> Result<Self, RpcError> {
         let values = match given {
-            None => BTreeMap::new(),
+            None | Some(Value::Null) => BTreeMap::new(),
             Some(Value::Object(map)) => map.into_iter().collect(),
             Some(Value::Array(list)) if list.len() > known.len() => {
                 let count = list.len();

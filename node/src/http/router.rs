@@ -10,7 +10,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::{JSON, failure, json_text, refuse_and_close, respond};
 use super::error::RpcError;
@@ -18,7 +18,8 @@ use super::parameters::Parameters;
 use super::site::Site;
 use super::{events, guard, health, methods, metrics, openrpc, rpc};
 
-/// Most bytes of a body: a transaction of 16 KiB in hex, or a batch of smaller calls.
+/// Most bytes of a body, in one piece or in chunks: a transaction of 16 KiB in hex, or a batch of
+/// smaller calls.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of a body that is too long which are read all the same, so that the client reads the
 /// answer instead of an error of its socket.
@@ -84,17 +85,43 @@ async fn body(body: Body, deadline: Duration) -> Result<Bytes, (StatusCode, &'st
     );
     let mut body = body;
     let too_large = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| bytes > BODY_BYTES_MAX);
-    if too_large(body.size_hint().lower()) {
-        drain(&mut body).await;
-        return Err(TOO_LARGE);
-    }
-    let limited = Limited::new(&mut body, BODY_BYTES_MAX);
-    match tokio::time::timeout(deadline, limited.collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
-        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body cannot be read")),
+    let told = match too_large(body.size_hint().lower()) {
+        true => Ok(Err(Unreadable::TooLarge)),
+        false => tokio::time::timeout(deadline, gather(&mut body)).await,
+    };
+    match told {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(Unreadable::TooLarge)) => {
+            drain(&mut body).await;
+            Err(TOO_LARGE)
+        }
+        Ok(Err(Unreadable::Broken)) => Err((StatusCode::BAD_REQUEST, "the body cannot be read")),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
+}
+
+/// Why a body is not read.
+enum Unreadable {
+    /// It is longer than [`BODY_BYTES_MAX`].
+    TooLarge,
+    /// It ends too early, or its chunks are none.
+    Broken,
+}
+
+/// Joins the pieces of a body as they come: kept apart, chunks of one byte each would take the
+/// memory of a buffer each.
+async fn gather(body: &mut Body) -> Result<Bytes, Unreadable> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unreadable::Broken)?;
+        // What is no data are trailers, which say nothing here.
+        let piece = frame.into_data().unwrap_or_default();
+        if bytes.len() + piece.len() > BODY_BYTES_MAX {
+            return Err(Unreadable::TooLarge);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.into())
 }
 
 /// Reads what is left of a body and forgets it, within bounds.

@@ -1,6 +1,7 @@
 //! The interface over real sockets, before a chain in memory and a core that a test plays.
 
 mod attacks;
+mod bodies;
 mod calls;
 mod chain;
 mod client;

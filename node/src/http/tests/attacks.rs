@@ -94,14 +94,16 @@ fn what_is_too_long_is_refused() {
 }
 
 #[test]
-fn a_length_that_is_told_twice_or_in_chunks_is_refused() {
+fn a_length_that_is_told_twice_or_wrongly_is_refused() {
     let node = Node::start(quick());
     let server = node.address();
     let head =
         format!("POST /rpc HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/json\r\n");
     for lengths in [
         "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n",
-        "Transfer-Encoding: chunked\r\n\r\n5\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+        "Transfer-Encoding: identity\r\n\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345",

@@ -47,7 +47,12 @@ pub(super) fn exchange(address: SocketAddr, request: &[u8]) -> Response {
     let mut stream = connect(address);
     // The other side may close before all is sent.
     let _ = stream.write_all(request);
-    let text = read_to_end(&mut stream);
+    read_response(&mut stream)
+}
+
+/// Reads the response until the connection is closed.
+pub(super) fn read_response(stream: &mut TcpStream) -> Response {
+    let text = read_to_end(stream);
     let (head, body) = text
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no head: {text}"));
