@@ -30,7 +30,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
@@ -60,8 +60,14 @@ pub(super) const REPLAY_KIB: usize = 64 * 1024;
 const REPLAY_PIECE_KIB: usize = 4 * 1024;
 /// The header with which a client resumes.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// The first words: an answer at once, and how soon a browser comes again.
-const GREETING: &str = ": starling\nretry: 1000\n\n";
+/// The first words: an answer at once, and how soon a browser comes again. No empty line follows,
+/// so that they belong to the first event: some clients (httpx-sse) take every empty line for the
+/// end of an event.
+const GREETING: &str = ": starling\nretry: 1000\n";
+/// Says that the connection lives: a comment, again without an empty line.
+const HEARTBEAT: &[u8] = b":\n";
+/// Tells nginx to pass on what comes as it comes, and not in pieces of 4,096 bytes.
+const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
 const PARAMETERS: &[Parameter] = &[Parameter {
     name: "from",
@@ -88,14 +94,15 @@ pub(super) async fn subscribe(
     uri: Uri,
 ) -> Response {
     match open(site, &headers, &uri).await {
-        Ok(receiver) => respond(
-            StatusCode::OK,
-            "text/event-stream",
-            Body::new(Stream {
-                pieces: receiver,
-                memory: None,
-            }),
-        ),
+        Ok(pieces) => {
+            let memory = None;
+            let body = Body::new(Stream { pieces, memory });
+            let mut response = respond(StatusCode::OK, "text/event-stream", body);
+            let (name, value) = UNBUFFERED;
+            let headers = response.headers_mut();
+            headers.insert(name, HeaderValue::from_static(value));
+            response
+        }
         Err(error) => failure(&error),
     }
 }
@@ -190,7 +197,7 @@ impl Subscriber {
                     Err(RecvError::Closed) => return Err(Ended),
                 },
                 () = sleep(self.site.limits.keep_alive) => {
-                    self.send(Bytes::from_static(b":\n\n")).await?;
+                    self.send(Bytes::from_static(HEARTBEAT)).await?;
                 }
             }
         }

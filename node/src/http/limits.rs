@@ -21,7 +21,8 @@ pub struct HttpLimits {
     pub stall_deadline: Duration,
     /// How long a request may wait for the chain or the core.
     pub answer_deadline: Duration,
-    /// How often a silent `/events` says that it is alive.
+    /// How often a silent `/events` says that it is alive. Some clients give up after five seconds
+    /// of silence (httpx).
     pub keep_alive: Duration,
     /// How often it is looked whether the network stands still.
     pub watch_interval: Duration,
@@ -37,7 +38,7 @@ impl Default for HttpLimits {
             body_deadline: Duration::from_secs(5),
             stall_deadline: Duration::from_secs(15),
             answer_deadline: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(4),
             watch_interval: Duration::from_millis(250),
         }
     }

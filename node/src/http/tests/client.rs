@@ -131,19 +131,38 @@ pub(super) struct Event {
 }
 
 /// A stream of events.
-pub(super) struct Events(BufReader<TcpStream>);
+pub(super) struct Events {
+    stream: BufReader<TcpStream>,
+    pub(super) head: String,
+}
 
 impl Events {
     /// Opens `path` with further headers and reads the head of the response.
     pub(super) fn open(address: SocketAddr, path: &str, headers: &str) -> Self {
+        let mut events = Self::subscribe_with(address, path, headers);
+        // The greeting: the subscription stands.
+        while events.line().unwrap() != "retry: 1000" {}
+        events
+    }
+
+    /// Opens `path` and reads the head of the response alone.
+    pub(super) fn subscribe(address: SocketAddr, path: &str) -> Self {
+        Self::subscribe_with(address, path, "")
+    }
+
+    fn subscribe_with(address: SocketAddr, path: &str, headers: &str) -> Self {
         let mut stream = connect(address);
         let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
-        let mut events = Self(BufReader::new(stream));
-        assert!(events.raw_line().unwrap().contains("200"));
-        while events.raw_line().unwrap() != "\r\n" {}
-        // The greeting: the subscription stands.
-        while events.line().unwrap() != "retry: 1000" {}
+        let mut events = Self {
+            stream: BufReader::new(stream),
+            head: String::new(),
+        };
+        while !events.head.ends_with("\r\n\r\n") {
+            let line = events.raw_line().unwrap();
+            events.head.push_str(&line);
+        }
+        assert!(events.head.starts_with("HTTP/1.1 200 "), "{}", events.head);
         events
     }
 
@@ -183,7 +202,7 @@ impl Events {
 
     fn raw_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        match self.0.read_line(&mut line) {
+        match self.stream.read_line(&mut line) {
             Ok(0) => None,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
             read => read.map(|_| line).map(Some).unwrap(),

@@ -24,6 +24,40 @@ fn what_is_on_disk_is_told_first_and_then_what_comes() {
     assert_eq!(events.ids(1), ["5.0"]);
 }
 
+/// Some clients (httpx-sse) take every empty line for the end of an event, and have events without
+/// kind and data where a line between two events is empty.
+#[test]
+fn an_empty_line_ends_an_event_and_nothing_else() {
+    let mut node = Node::start(quick());
+    let mut events = Events::subscribe(node.address(), "/events");
+    assert_eq!(events.line().unwrap(), ": starling");
+    assert_eq!(events.line().unwrap(), "retry: 1000");
+    for _ in 0..3 {
+        // Comments, one line each, say that the connection lives.
+        assert_eq!(events.line().unwrap(), ":");
+        node.commit(&[]);
+        let lines = std::iter::from_fn(|| events.line().filter(|line| !line.is_empty()));
+        let lines: Vec<_> = lines.filter(|line| line != ":").collect();
+        assert!(lines.last().unwrap().starts_with("data: "), "{lines:?}");
+    }
+}
+
+#[test]
+fn proxies_are_told_to_pass_events_on_as_they_come() {
+    let node = Node::start(quick());
+    let events = Events::subscribe(node.address(), "/events");
+    assert!(
+        events.head.contains("x-accel-buffering: no\r\n"),
+        "{}",
+        events.head
+    );
+    assert!(
+        events.head.contains("content-type: text/event-stream\r\n"),
+        "{}",
+        events.head
+    );
+}
+
 #[test]
 fn a_block_is_told_in_the_same_words_live_and_from_disk() {
     let mut node = Node::start(quick());
