@@ -14,12 +14,13 @@ use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 
 /// The keys of a config file.
-pub(crate) const KEYS: [&str; 12] = [
+pub(crate) const KEYS: [&str; 13] = [
     "advertise",
     "data_dir",
     "genesis",
     "history_index",
     "http",
+    "http_hosts",
     "keep_blocks",
     "listen",
     "log",
@@ -48,6 +49,8 @@ pub(crate) struct NodeConfig {
     pub(crate) listen: Option<SocketAddr>,
     /// Where it serves HTTP (TCP).
     pub(crate) http: Option<SocketAddr>,
+    /// Names it is spoken to by over HTTP, beside its addresses and `localhost`.
+    pub(crate) http_hosts: Option<Vec<String>>,
     /// Where neighbours are told to dial it, if not where it listens.
     pub(crate) advertise: Option<Vec<SocketAddr>>,
     /// Neighbours to dial, as `HOST:PORT` or `PEERID@HOST:PORT`; a host is an IP or a name.
@@ -100,6 +103,7 @@ impl NodeConfig {
             genesis: stronger.genesis.or(self.genesis),
             listen: stronger.listen.or(self.listen),
             http: stronger.http.or(self.http),
+            http_hosts: stronger.http_hosts.or(self.http_hosts),
             advertise: stronger.advertise.or(self.advertise),
             peers: stronger.peers.or(self.peers),
             validator_key: stronger.validator_key.or(self.validator_key),
@@ -178,6 +182,7 @@ mod tests {
             "keep_blocks = -1",
             "listen = \"nowhere\"",
             "peers = \"a\"",
+            "http_hosts = \"a\"",
             "= 1",
         ] {
             assert_eq!(
@@ -192,6 +197,7 @@ mod tests {
     fn every_known_key_is_accepted() {
         let text = "advertise = [\"192.0.2.1:1\"]\ndata_dir = \"d\"\ngenesis = \"g\"\n\
                     history_index = false\nhttp = \"127.0.0.1:2\"\n\
+                    http_hosts = [\"node.example\"]\n\
                     keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
                     peers = [\"127.0.0.1:3\"]\nsnapshot_epochs = 2\nvalidator_key = \"v\"\n";
         NodeConfig::parse(text).unwrap();

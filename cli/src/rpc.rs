@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CODE_REJECTED: i64 = -32_001;
 const CODE_NO_METHOD: i64 = -32_601;
 const CODE_PARAMETERS: i64 = -32_602;
+/// The word for a request that a node does not even read as a call: it has no effect.
+const REFUSED: &str = "refused";
 
 /// A node, as seen through its HTTP interface.
 #[derive(Clone, Debug)]
@@ -50,7 +52,8 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct Fault {
-    code: i64,
+    /// JSON-RPC's code; left out where the request was refused before it was read as a call.
+    code: Option<i64>,
     message: String,
     data: Option<FaultData>,
 }
@@ -114,7 +117,7 @@ impl Rpc {
         match reply {
             Ok(Envelope {
                 error: Some(fault), ..
-            }) => Err(fault.into_error()),
+            }) => Err(fault.into_error(status.as_u16())),
             Ok(Envelope { result, .. }) => Ok(result.unwrap_or(Value::Null)),
             Err(ureq::Error::Json(error)) => {
                 let message = format!(
@@ -194,13 +197,26 @@ pub(crate) fn parse<T: DeserializeOwned>(method: &str, result: Value) -> Outcome
 }
 
 impl Fault {
-    fn into_error(self) -> CliError {
+    fn into_error(self, status: u16) -> CliError {
+        let Some(code) = self.code else {
+            // Whoever stands between may report trouble (5xx) after the node has heard.
+            let word = if (400..500).contains(&status) {
+                REFUSED
+            } else {
+                PROTOCOL
+            };
+            let message = format!(
+                "the node refuses the call (HTTP {status}): {}",
+                self.message
+            );
+            return CliError::new(Exit::Failure, message).code(word);
+        };
         let data = self.data.unwrap_or(FaultData {
             code: None,
             reason: None,
         });
         let message = data.reason.unwrap_or(self.message);
-        let (exit, message) = match self.code {
+        let (exit, message) = match code {
             CODE_REJECTED => (Exit::Rejected, format!("rejected: {message}")),
             CODE_NO_METHOD | CODE_PARAMETERS => (
                 Exit::Failure,

@@ -27,8 +27,9 @@ fn serve(script: Script) -> String {
     format!("http://{address}")
 }
 
-fn answer(stream: TcpStream, script: &Script) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+/// Reads a request: its first line and its body.
+fn request(stream: &TcpStream) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).expect("a request");
     let mut length = 0;
@@ -44,6 +45,11 @@ fn answer(stream: TcpStream, script: &Script) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("a body");
+    (first, body)
+}
+
+fn answer(stream: TcpStream, script: &Script) {
+    let (first, body) = request(&stream);
     let (status, reply) = if first.starts_with("POST /rpc ") {
         let request: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(request["jsonrpc"], "2.0");
@@ -210,6 +216,48 @@ fn answer_that_tells_nothing_leaves_the_outcome_unknown() {
         let words = format!("transaction {id} may still become final, do not repeat it");
         assert!(error["message"].as_str().expect("words").contains(&words));
         assert!(stderr.contains(id), "{stderr}");
+    }
+}
+
+/// A server that answers every request with this status and body.
+fn refusing(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            request(&stream);
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            let _ = (&stream).write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn request_that_is_refused_ends_with_the_nodes_sentence() {
+    let body = r#"{"error":{"message":"this node does not go by the name n1"}}"#;
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for (status, word) in [
+        ("403 Forbidden", "refused"),
+        ("502 Bad Gateway", "protocol"),
+    ] {
+        let url = refusing(status, body);
+        let output = Command::new(env!("CARGO_BIN_EXE_starling"))
+            .args(["peers", "--json", "--node", &url])
+            .env_clear()
+            .env("HOME", home.path())
+            .output()
+            .expect("the binary starts");
+        let envelope: Value = serde_json::from_slice(&output.stdout).expect("one envelope");
+        let error = &envelope["error"];
+        assert_eq!(error["code"], word, "{envelope}");
+        let code = &status[..3];
+        let words = "this node does not go by the name n1";
+        let words = format!("the node refuses the call (HTTP {code}): {words}");
+        assert_eq!(error["message"], words);
     }
 }
 

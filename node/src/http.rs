@@ -19,9 +19,11 @@
 //! of memory.
 //!
 //! # Security
-//! A request must name this node in `Host`, so that no page of a browser reaches it by a name of
-//! its own (DNS rebinding). No CORS header is ever sent, and calls must be JSON by their content
-//! type, which a page of another origin cannot send unasked.
+//! A request must name this node in `Host`: by an address, as `localhost`, or by a name it was
+//! given (`http_hosts`). So no page of a browser reaches it by a name of its own (DNS rebinding).
+//! Only the questions for health may leave `Host` out, which no browser does. No CORS header is
+//! ever sent, and calls must be JSON by their content type, which a page of another origin cannot
+//! send unasked.
 
 #![expect(
     clippy::disallowed_methods,
@@ -35,6 +37,7 @@ mod error;
 mod events;
 mod guard;
 mod health;
+mod host;
 mod hub;
 mod json;
 mod limits;
@@ -61,6 +64,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use host::{HostName, HostNameError};
 pub use limits::HttpLimits;
 
 use crate::runtime::NodeHandle;
@@ -82,13 +86,18 @@ pub struct HttpServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Binds `address` and serves the node of `handle` there until the server is stopped.
+/// Binds `address` and serves the node of `handle` there, by these names beside its addresses,
+/// until the server is stopped.
 ///
 /// # Errors
 /// The error of binding, most often that the port is in use; that the chain cannot be read; or that
 /// the machine refuses a thread.
-pub fn serve(address: SocketAddr, handle: NodeHandle) -> io::Result<HttpServer> {
-    serve_within(address, handle, HttpLimits::default())
+pub fn serve(
+    address: SocketAddr,
+    names: Vec<HostName>,
+    handle: NodeHandle,
+) -> io::Result<HttpServer> {
+    serve_within((address, names), handle, HttpLimits::default())
 }
 
 /// Like [`serve`], with bounds of the caller's choice.
@@ -96,14 +105,14 @@ pub fn serve(address: SocketAddr, handle: NodeHandle) -> io::Result<HttpServer> 
 /// # Errors
 /// Those of [`serve`].
 pub fn serve_within(
-    address: SocketAddr,
+    (address, names): (SocketAddr, Vec<HostName>),
     handle: NodeHandle,
     limits: HttpLimits,
 ) -> io::Result<HttpServer> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let site = Arc::new(Site::new(handle, address, limits)?);
+    let site = Arc::new(Site::new(handle, (address, names), limits)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("http-read")

@@ -55,7 +55,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::consensus::recovery::{Opened, Owner};
 use crate::core::{Core, CoreConfig, HaltReason, Restored};
-use crate::http::HttpServer;
+use crate::http::{HostName, HttpServer};
 use crate::mempool::Limits;
 use crate::work::Worker;
 
@@ -104,6 +104,8 @@ pub struct RuntimeConfig {
     pub http: SocketAddr,
     /// Where peers are told to dial it; where it listens, if nothing is said.
     pub advertise: Vec<SocketAddr>,
+    /// Names it is spoken to by over HTTP, beside its addresses and `localhost`.
+    pub http_hosts: Vec<HostName>,
     /// Peers to dial, with their ids where known.
     pub peers: Vec<ConfiguredPeer>,
     /// The same by their hosts' names.
@@ -238,7 +240,7 @@ async fn start(
     let about = about(&transport, key, &mark);
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests)
         .with_lost_lines(config.lost_lines.clone());
-    let http = serve_http(config.http, &handle)?;
+    let http = serve_http(&config, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
     let (addresses, known) = AddressFile::read(&config.data_dir);
     let found = (recovered, restored, known);
@@ -397,8 +399,9 @@ fn start_snapshots(config: &RuntimeConfig, chain: &Arc<ChainStore>) -> std::io::
     Snapshots::start(chain, folder, epoch_blocks, epochs)
 }
 
-fn serve_http(address: SocketAddr, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {
-    crate::http::serve(address, handle.clone())
+fn serve_http(config: &RuntimeConfig, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {
+    let address = config.http;
+    crate::http::serve(address, config.http_hosts.clone(), handle.clone())
         .map_err(|source| RuntimeError::Http { address, source })
 }
 

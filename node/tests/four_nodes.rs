@@ -66,6 +66,7 @@ fn start(index: usize, ports: &[u16]) -> Node {
         http: address(0),
         advertise: Vec::new(),
         named_peers: Vec::new(),
+        http_hosts: Vec::new(),
         peers: peers.collect(),
         snapshot_epochs: 0,
         lost_lines: LostLines::default(),

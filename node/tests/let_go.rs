@@ -106,6 +106,7 @@ fn config(folder: &tempfile::TempDir, storage: Arc<dyn Storage>) -> RuntimeConfi
         http: free_address(),
         advertise: Vec::new(),
         named_peers: Vec::new(),
+        http_hosts: Vec::new(),
         peers: Vec::new(),
         snapshot_epochs: 1,
         lost_lines: LostLines::default(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::light::Checkpoint;
+use starling_node::http::HostName;
 use starling_node::runtime::{self, LostLines, RuntimeConfig};
 use starling_store::{OpenOptions, RocksStorage, Watch};
 use tracing::{error, info};
@@ -40,10 +41,11 @@ with the block of that height, which is stored or still to come: the node stops 
 exit code 9, and keeps nothing above it. A node that is new, or slept for longer than the trust
 period, needs one to know that validators who left do not write its history.
 
-Flags win over the environment (STARLING_LISTEN, STARLING_HTTP, STARLING_LOG, STARLING_KEEP_BLOCKS,
-STARLING_HISTORY_INDEX, STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that over the config file.
+Flags win over the environment (STARLING_LISTEN, STARLING_HTTP, STARLING_HTTP_HOSTS, STARLING_LOG,
+STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX, STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that
+over the config file.
 Keys of the file:
-data_dir, genesis, listen, http, peers, validator_key, node_key, log, keep_blocks,
+data_dir, genesis, listen, http, http_hosts, peers, validator_key, node_key, log, keep_blocks,
 history_index, snapshot_epochs; paths are relative to it.";
 
 /// One line per block: the agreement engine's own remarks begin at debug.
@@ -78,6 +80,17 @@ struct RunArgs {
     /// Where to serve HTTP [default: 127.0.0.1:7100].
     #[arg(long, value_name = "ADDRESS", env = "STARLING_HTTP", hide_env = true)]
     http: Option<SocketAddr>,
+    /// A name this node is reached by over HTTP, as through a proxy; may be repeated. Its
+    /// addresses and `localhost` need none; requests that come by another name are refused, since
+    /// a page in a browser could have made it point here.
+    #[arg(
+        long = "http-host",
+        value_name = "NAME",
+        env = "STARLING_HTTP_HOSTS",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    http_hosts: Vec<String>,
     /// Where neighbours are told to dial this node, behind a router that forwards a port [default:
     /// where it listens]; may be repeated.
     #[arg(long, value_name = "ADDRESS")]
@@ -164,12 +177,14 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
     };
     let peers = (!args.peers.is_empty()).then(|| args.peers.clone());
     let advertise = (!args.advertise.is_empty()).then(|| args.advertise.clone());
+    let http_hosts = (!args.http_hosts.is_empty()).then(|| args.http_hosts.clone());
     Ok(file.overridden_by(NodeConfig {
         data_dir: context.global.data_dir.clone(),
         genesis: args.genesis.clone(),
         listen: args.listen,
         http: args.http,
         advertise,
+        http_hosts,
         peers,
         validator_key: args.validator_key.clone(),
         node_key: args.node_key.clone(),
@@ -197,6 +212,7 @@ fn open(
     let data_dir = data_dir.ok_or_else(|| missing("data folder", "--data-dir DIR"))?;
     let listen = address(config.listen, LISTEN);
     let http = address(config.http, HTTP);
+    let http_hosts = http_hosts(config)?;
     let (peers, named_peers) = neighbours::parse(config.peers.as_deref().unwrap_or_default())?;
     neighbours::expect_reachable(listen, &peers)?;
     let advertise = neighbours::advertised(config.advertise.as_deref().unwrap_or_default())?;
@@ -232,6 +248,7 @@ fn open(
         listen,
         http,
         advertise,
+        http_hosts,
         peers,
         named_peers,
         vouched_for,
@@ -246,6 +263,13 @@ fn open(
 
 fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
     given.unwrap_or_else(|| default.parse().expect("the defaults are addresses"))
+}
+
+/// Reads the names this node goes by.
+fn http_hosts(config: &NodeConfig) -> Outcome<Vec<HostName>> {
+    let names = config.http_hosts.iter().flatten();
+    let names = names.map(|name| name.parse::<HostName>().exit(Exit::Config));
+    names.collect()
 }
 
 /// Reads the key this node is known by; makes one where none is named and none is there.
@@ -300,6 +324,22 @@ fn log_to_stderr(context: &Context, filter: Option<&str>, lost: &LostLines) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_name_is_a_config_error() {
+        let named = |name: &str| NodeConfig {
+            http_hosts: Some(vec![name.to_owned()]),
+            ..NodeConfig::default()
+        };
+        assert_eq!(http_hosts(&named("node.example")).unwrap().len(), 1);
+        for name in ["", "*", "node.example:80", "http://node.example"] {
+            assert_eq!(
+                http_hosts(&named(name)).unwrap_err().exit,
+                Exit::Config,
+                "{name}"
+            );
+        }
+    }
 
     #[test]
     fn node_key_is_made_once() {

@@ -50,7 +50,7 @@ pub(super) async fn serve(stream: TcpStream, site: Arc<Site>, router: Router) {
 }
 
 async fn answer(site: &Site, router: Router, request: Request<Incoming>) -> Response {
-    if let Err(refusal) = guard::check(site.address, &request) {
+    if let Err(refusal) = guard::check(&site.hosts, &request) {
         return refusal;
     }
     let answered = router.oneshot(request.map(Body::new)).await;

@@ -1,22 +1,16 @@
 //! What a request must look like before anything else is looked at.
-//!
-//! A page in a browser can make its own name point to this machine and then talk to the node as if
-//! it were of the same origin (DNS rebinding); but it cannot choose the `Host` header, which holds
-//! that name. So only names that are this machine's for everybody count, and addresses, which are
-//! nobody's name.
-
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 
 use super::answer::refuse_and_close;
+use super::host::{self, HostName, Hosts};
 
-/// The port of a `Host` that names none.
-const DEFAULT_PORT: u16 = 80;
+/// What supervisors ask, often without a `Host`. No browser leaves it out.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Checks whom a request is meant for, and that its length can be told in one way only.
+/// Checks whom a request is meant for, and that its length can be told.
 ///
 /// # Errors
 /// The response that refuses it.
@@ -24,22 +18,17 @@ const DEFAULT_PORT: u16 = 80;
     clippy::result_large_err,
     reason = "the error is the response that is sent"
 )]
-pub(super) fn check<B>(address: SocketAddr, request: &Request<B>) -> Result<(), Response> {
-    let foreign = |what: &str| Err(refuse_and_close(StatusCode::FORBIDDEN, what));
+pub(super) fn check<B>(hosts: &Hosts, request: &Request<B>) -> Result<(), Response> {
     let headers = request.headers();
-    match single(headers, HOST.as_str()) {
-        Some(host) if allowed(address, host) => {}
-        _ => return foreign("the Host header does not name this node"),
+    let is_health = HEALTH.contains(&request.uri().path());
+    if headers.contains_key(HOST) || !is_health {
+        check_host(hosts, single(headers, HOST.as_str()))?;
     }
-    if request
-        .uri()
-        .authority()
-        .is_some_and(|name| !allowed(address, name.as_str()))
-    {
-        return foreign("the request is addressed to another host");
+    if let Some(authority) = request.uri().authority() {
+        check_host(hosts, Some(authority.as_str()))?;
     }
-    if headers.contains_key(UPGRADE) && !same_origin(address, headers) {
-        return foreign("the request comes from another origin");
+    if headers.contains_key(UPGRADE) && !same_origin(hosts, headers) {
+        return Err(foreign("the request comes from another origin"));
     }
     let is_chunked = |coding: &str| coding.trim().eq_ignore_ascii_case("chunked");
     if headers.contains_key(TRANSFER_ENCODING)
@@ -51,6 +40,27 @@ pub(super) fn check<B>(address: SocketAddr, request: &Request<B>) -> Result<(), 
     Ok(())
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the error is the response that is sent"
+)]
+fn check_host(hosts: &Hosts, host: Option<&str>) -> Result<(), Response> {
+    let Some(host) = host else {
+        return Err(foreign("the request does not say whom it is for in `Host`"));
+    };
+    if hosts.allow(host) {
+        return Ok(());
+    }
+    let name = host::split(host).and_then(|(name, _)| name.parse::<HostName>().ok());
+    Err(match name {
+        Some(name) => foreign(&format!(
+            "this node does not go by the name {name}; if it should, start it with --http-host \
+             {name}, or list the name under `http_hosts` in its config"
+        )),
+        None => foreign("`Host` does not name this node"),
+    })
+}
+
 /// Checks that a `POST` is one that a page of another origin cannot send.
 ///
 /// # Errors
@@ -59,7 +69,7 @@ pub(super) fn check<B>(address: SocketAddr, request: &Request<B>) -> Result<(), 
     clippy::result_large_err,
     reason = "the error is the response that is sent"
 )]
-pub(super) fn check_post(address: SocketAddr, headers: &HeaderMap) -> Result<(), Response> {
+pub(super) fn check_post(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Response> {
     let content_type = single(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     let media = content_type.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case("application/json") {
@@ -69,21 +79,21 @@ pub(super) fn check_post(address: SocketAddr, headers: &HeaderMap) -> Result<(),
             message,
         ));
     }
-    if !same_origin(address, headers) {
-        let message = "the request comes from another origin";
-        return Err(refuse_and_close(StatusCode::FORBIDDEN, message));
+    if !same_origin(hosts, headers) {
+        return Err(foreign("the request comes from another origin"));
     }
     Ok(())
 }
 
+fn foreign(what: &str) -> Response {
+    refuse_and_close(StatusCode::FORBIDDEN, what)
+}
+
 /// Says whether no origin is given, or only this node's own.
-fn same_origin(address: SocketAddr, headers: &HeaderMap) -> bool {
-    headers.get_all(ORIGIN).iter().all(|origin| {
-        let origin = origin.to_str().unwrap_or_default();
-        origin
-            .strip_prefix("http://")
-            .is_some_and(|host| allowed(address, host))
-    })
+fn same_origin(hosts: &Hosts, headers: &HeaderMap) -> bool {
+    let host = single(headers, HOST.as_str()).unwrap_or_default();
+    let mut origins = headers.get_all(ORIGIN).iter();
+    origins.all(|origin| hosts.is_own_origin(origin.to_str().unwrap_or_default(), host))
 }
 
 /// Returns a header's value if it stands there once, as text.
@@ -95,90 +105,4 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .is_none()
         .then(|| value.to_str().ok())
         .flatten()
-}
-
-/// Says whether `host` names the server at `address`.
-pub(super) fn allowed(address: SocketAddr, host: &str) -> bool {
-    let Some((name, port)) = split(host) else {
-        return false;
-    };
-    if port != address.port() {
-        return false;
-    }
-    let ip = match name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-    {
-        Some(name) => name.parse::<Ipv6Addr>().ok().map(IpAddr::from),
-        None => name.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::from),
-    };
-    match ip {
-        // Whoever binds all addresses is reached by any of them.
-        Some(ip) => ip.is_loopback() || ip == address.ip() || address.ip().is_unspecified(),
-        None => name.eq_ignore_ascii_case("localhost"),
-    }
-}
-
-/// Splits a host into name and port.
-fn split(host: &str) -> Option<(&str, u16)> {
-    let after_name = host.rfind(']').map_or(0, |end| end + 1);
-    match host.get(after_name..)?.find(':') {
-        None => Some((host, DEFAULT_PORT)),
-        Some(colon) => {
-            let (name, port) = host.split_at(after_name + colon);
-            let digits = port.strip_prefix(':')?;
-            let port: u16 = digits.parse().ok()?;
-            // One way to write a port: no sign, no zeros in front.
-            (port.to_string() == digits).then_some((name, port))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_with_the_right_port_are_allowed() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 7100));
-        for host in [
-            "127.0.0.1:7100",
-            "localhost:7100",
-            "LOCALHOST:7100",
-            "[::1]:7100",
-        ] {
-            assert!(allowed(address, host), "{host}");
-        }
-        for host in [
-            "",
-            ":7100",
-            "localhost",
-            "localhost:80",
-            "localhost:+7100",
-            "localhost:07100",
-            "localhost.:7100",
-            "attacker.example:7100",
-            "127.0.0.1.nip.io:7100",
-            "user@127.0.0.1:7100",
-            "10.0.0.1:7100",
-            "0x7f.1:7100",
-            "::1:7100",
-            "[::1]x:7100",
-            "127.0.0.1:7100:7100",
-        ] {
-            assert!(!allowed(address, host), "{host}");
-        }
-    }
-
-    #[test]
-    fn an_open_bind_is_reached_by_addresses_but_not_by_names() {
-        let address = SocketAddr::from(([0, 0, 0, 0], 7100));
-        assert!(allowed(address, "10.1.2.3:7100"));
-        assert!(!allowed(address, "attacker.example:7100"));
-    }
-
-    #[test]
-    fn a_host_without_port_means_port_80() {
-        assert!(allowed(SocketAddr::from(([127, 0, 0, 1], 80)), "localhost"));
-    }
 }

@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde_json::{Map, Value};
 
 use super::error::RpcError;
+use super::host::Hosts;
 use super::methods::{self, Method};
 use super::parameters::{Kind, Parameters};
-use super::{events, guard, json, rpc};
+use super::{events, json, rpc};
 
 /// A call that the node would carry out.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,9 +52,9 @@ pub fn events_start(last_event_id: &[u8], target: &str) -> bool {
         .is_ok_and(|uri| events::start(&headers, &uri).is_ok())
 }
 
-/// Says whether `host` names the server at `address`.
+/// Says whether `host` names the server at `address`, which goes by no name.
 pub fn is_own_host(address: SocketAddr, host: &str) -> bool {
-    guard::allowed(address, host)
+    Hosts::new(address, Vec::new()).allow(host)
 }
 
 /// Takes every parameter of a method, each as its kind.

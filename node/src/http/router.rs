@@ -44,7 +44,7 @@ pub(super) fn new(site: Arc<Site>) -> Router {
 
 /// `POST /rpc`.
 async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
-    if let Err(refusal) = guard::check_post(site.address, request.headers()) {
+    if let Err(refusal) = guard::check_post(&site.hosts, request.headers()) {
         return refusal;
     }
     let body = match body(request.into_body(), site.limits.body_deadline).await {

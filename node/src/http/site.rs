@@ -13,6 +13,7 @@ use starling_ledger::state_key::StateKey;
 use tokio::sync::Semaphore;
 
 use super::error::RpcError;
+use super::host::{HostName, Hosts};
 use super::hub::Hub;
 use super::limits::HttpLimits;
 use super::metrics::Metrics;
@@ -28,6 +29,8 @@ pub(super) struct Site {
     pub(super) names: Arc<Names>,
     /// Where the server listens.
     pub(super) address: SocketAddr,
+    /// By which names it is spoken to.
+    pub(super) hosts: Hosts,
     pub(super) limits: HttpLimits,
     pub(super) hub: Hub,
     pub(super) metrics: Metrics,
@@ -48,7 +51,7 @@ impl Site {
     /// The chain cannot be read, or has not begun.
     pub(super) fn new(
         handle: NodeHandle,
-        address: SocketAddr,
+        (address, names): (SocketAddr, Vec<HostName>),
         limits: HttpLimits,
     ) -> io::Result<Self> {
         let genesis = handle
@@ -63,6 +66,7 @@ impl Site {
             names: Arc::new(Names::new(&genesis)),
             genesis,
             address,
+            hosts: Hosts::new(address, names),
             limits,
             hub: Hub::default(),
             metrics: Metrics::default(),

@@ -8,6 +8,7 @@ mod client;
 mod events;
 mod health;
 mod history;
+mod hosts;
 mod light;
 mod node;
 mod shapes;

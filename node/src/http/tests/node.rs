@@ -26,6 +26,8 @@ pub(super) const NEXT_NONCE: u64 = 9;
 /// Since when the node runs, microseconds.
 const UPTIME: Instant = Instant(60_000_000);
 const WALL_MS: u64 = 1_700_000_100_000;
+/// The name it is given.
+pub(super) const NAME: &str = "node.example";
 
 /// A node and its HTTP interface.
 pub(super) struct Node {
@@ -76,7 +78,8 @@ impl Node {
         core(chain.tip.genesis_hash, chain.payment(2), inbox);
         handle.publish(status(&chain), &chain.tip);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = serve_within(any, handle.clone(), limits).unwrap();
+        let names = vec![NAME.parse().unwrap()];
+        let server = serve_within((any, names), handle.clone(), limits).unwrap();
         Self {
             chain,
             handle,
