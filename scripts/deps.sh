@@ -12,12 +12,17 @@ has_libclang() {
 }
 
 missing=()
+daemons=()
 has_libclang || missing+=(libclang-dev)
 command -v c++ >/dev/null || missing+=(g++)
 if [ "${1:-}" = test ]; then
     command -v strace >/dev/null || missing+=(strace)
     command -v python3 >/dev/null || missing+=(python3)
     PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
+    for proxy in nginx haproxy caddy; do
+        [ -x /usr/sbin/$proxy ] || [ -x /usr/bin/$proxy ] || daemons+=("$proxy")
+    done
+    missing+=("${daemons[@]}")
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -28,5 +33,15 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "deps: installing ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
+# Debian starts the daemons that it installs, now and at every boot; the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ${#daemons[@]} -gt 0 ] && [ ! -e $policy ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}"
+if [ ${#daemons[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+    systemctl --quiet disable "${daemons[@]}"
+fi
