@@ -74,7 +74,7 @@ struct RunArgs {
     /// The network's genesis.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
-    /// Where neighbours reach this node (UDP) [default: [::]:7000, every interface].
+    /// Where neighbours reach this node (UDP) [default: port 7000 of every interface].
     #[arg(long, value_name = "ADDRESS", env = "STARLING_LISTEN", hide_env = true)]
     listen: Option<SocketAddr>,
     /// Where to serve HTTP [default: 127.0.0.1:7100].
