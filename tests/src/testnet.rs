@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,6 +15,14 @@ use tempfile::TempDir;
 
 /// How long a test waits for anything before it gives up. Nothing is asserted about speed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Held by the one test of a process that runs a validator by hand.
+static BY_HAND: Mutex<()> = Mutex::new(());
+
+/// While this is held no other test of this process runs a validator by hand.
+pub struct ByHand {
+    _alone: MutexGuard<'static, ()>,
+}
 
 /// A testnet under test.
 pub struct Testnet {
@@ -57,6 +66,20 @@ impl Testnet {
         let up = ["testnet", "up", "-d", "--validators", &count];
         testnet.ok(&[&up[..], flags].concat());
         testnet
+    }
+
+    /// Makes a testnet of one validator and stops it, so that a test can run that by hand at the
+    /// URL that is returned. A testnet that is stopped gives its ports back, so one test does at a
+    /// time.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn by_hand() -> (Self, String, ByHand) {
+        let alone = BY_HAND.lock().unwrap_or_else(PoisonError::into_inner);
+        let testnet = Self::up(1);
+        let url = testnet.url_of("n1").expect("it runs");
+        testnet.stop();
+        (testnet, url, ByHand { _alone: alone })
     }
 
     /// Returns the folder that is this testnet's home.

@@ -75,14 +75,23 @@ fn flags_of_commands_that_ask_a_node() {
     assert_eq!(asked.status.code(), Some(2));
 }
 
-/// What a node says until it ends; its standard input is closed, so `--exit-with-parent` ends it.
+/// What a node says until it ends: when it is ready its standard input is closed, and so
+/// `--exit-with-parent` ends it; at once where it says errors only.
 fn run(testnet: &Testnet, flags: &[&str]) -> Vec<String> {
     let run = ["node", "run", "--config", "node.toml", "--exit-with-parent"];
     let mut command = testnet.command(&[&run[..], flags].concat());
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
+    let mut parent = child.stdin.take().filter(|_| !flags.contains(&"error"));
     let told = BufReader::new(child.stderr.take().expect("a pipe"));
-    let lines = told.lines().map(|line| line.expect("text")).collect();
+    let mut lines = Vec::new();
+    for line in told.lines().map(|line| line.expect("text")) {
+        if line.contains("ready") {
+            parent = None;
+        }
+        lines.push(line);
+    }
+    drop(parent);
     assert!(child.wait().expect("it ends").success());
     lines
 }

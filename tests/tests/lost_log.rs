@@ -5,24 +5,28 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use starling_tests::testnet::{Testnet, metric, wait_for};
+use starling_tests::testnet::{ByHand, Testnet, metric, wait_for};
 
 /// The only validator of a network, so that no block comes without it, with a log of our choice.
 struct Lone {
     testnet: Testnet,
     url: String,
     node: Child,
+    _alone: ByHand,
 }
 
 impl Lone {
     fn start(log: impl Into<Stdio>) -> Self {
-        let testnet = Testnet::up(1);
-        let url = testnet.url_of("n1").expect("it runs");
-        testnet.stop();
+        let (testnet, url, alone) = Testnet::by_hand();
         let mut command = testnet.command(&["node", "run", "--config"]);
         command.arg(testnet.folder().join("n1/node.toml"));
         let node = command.stderr(log).spawn().expect("the binary starts");
-        Self { testnet, url, node }
+        Self {
+            testnet,
+            url,
+            node,
+            _alone: alone,
+        }
     }
 
     fn height(&self) -> Option<u64> {

@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use starling_tests::campaign;
-use starling_tests::testnet::{Testnet, wait_for};
+use starling_tests::testnet::{ByHand, Testnet, wait_for};
 
 const BUSY_LOOPS: usize = 2;
 /// Clients that read the chain while the node stops.
@@ -25,16 +25,19 @@ const PAUSE_MS: u64 = 300;
 struct Lone {
     testnet: Testnet,
     http: SocketAddr,
+    _alone: ByHand,
 }
 
 impl Lone {
     fn new() -> Self {
-        let testnet = Testnet::up(1);
-        let url = testnet.url_of("n1").expect("it runs");
-        testnet.stop();
+        let (testnet, url, alone) = Testnet::by_hand();
         let http = url.strip_prefix("http://").expect("an address");
         let http = http.parse().expect("an address");
-        Self { testnet, http }
+        Self {
+            testnet,
+            http,
+            _alone: alone,
+        }
     }
 
     /// Starts it under `launcher`, a program that runs what follows.
