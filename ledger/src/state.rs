@@ -38,9 +38,10 @@ pub use chunk::{
     CHUNK_BYTES_MAX, CHUNK_CONTENT_BYTES_MAX, ChunkError, ChunkSummary, ProvenChunk, StateChunk,
 };
 pub use chunks::Chunks;
+use page::Page;
 pub use page::{KEY_BYTES_MAX, PAGE_BYTES_MAX, VALUE_BYTES_MAX};
 pub use path::{DEPTH_MAX, Path as StatePath};
-use path::{Path, position};
+use path::{Path, position, positions};
 pub use proof::{PROOF_BYTES_MAX, ProofError, StateProof};
 use store::{Pages, rebuild};
 pub use tiling::{TilingError, tiled_root};
@@ -145,8 +146,23 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Storage`].
-    pub fn get_many(&self, keys: &[&[u8]]) -> Result<Values, StateError> {
-        Ok(self.prefetch(keys)?.1)
+    pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Values, StateError> {
+        let mut values = vec![None; keys.len()];
+        self.visit_many(keys, |index, value| set(&mut values, index, value))?;
+        Ok(values)
+    }
+
+    /// Shows the value of each of `keys` that has one to `visit`, with its index among them, in no
+    /// order: each page is read once, all of them together.
+    ///
+    /// # Errors
+    /// [`StateError::Storage`].
+    pub fn visit_many<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        visit: impl FnMut(usize, &[u8]),
+    ) -> Result<(), StateError> {
+        self.read_all(keys, visit, |_, _| ())
     }
 
     /// Returns the same version with the pages of `keys` in memory, and the values of `keys` in
@@ -158,11 +174,29 @@ impl State {
     /// # Errors
     /// [`StateError::Storage`].
     pub fn prefetch<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<(Self, Values), StateError> {
-        let located = keys.iter().map(|key| position(key.as_ref())).zip(0..);
-        let mut located: Vec<(Hash, usize)> = located.collect();
-        located.sort_unstable();
-        let mut values = vec![None; keys.len()];
         let mut read = Vec::with_capacity(keys.len());
+        let mut values = vec![None; keys.len()];
+        self.read_all(
+            keys,
+            |index, value| set(&mut values, index, value),
+            |path, page| read.push((path, page)),
+        )?;
+        let state = Self {
+            trie: self.trie.clone(),
+            pages: self.pages.with(&[], read.into_iter()),
+        };
+        Ok((state, values))
+    }
+
+    /// Shows the values of `keys` to `visit_value`, and their pages to `visit_page`.
+    fn read_all<K: AsRef<[u8]>>(
+        &self,
+        keys: &[K],
+        mut visit_value: impl FnMut(usize, &[u8]),
+        mut visit_page: impl FnMut(Path, Page),
+    ) -> Result<(), StateError> {
+        let mut located: Vec<(Hash, usize)> = positions(keys).into_iter().zip(0..).collect();
+        located.sort_unstable();
         for located in located.chunks(TOGETHER_MAX) {
             let positions: Vec<_> = located.iter().map(|(position, _)| *position).collect();
             let found = self.trie.find_all(Path::ROOT, &positions);
@@ -170,20 +204,17 @@ impl State {
             let mut located = located.iter();
             for (one, page) in found.iter().zip(pages) {
                 for (_, index) in located.by_ref().take(one.positions) {
-                    if let (Some(key), Some(value)) = (keys.get(*index), values.get_mut(*index)) {
-                        *value = page.get(key.as_ref()).map(<[u8]>::to_vec);
+                    let key = keys.get(*index).map(AsRef::as_ref);
+                    if let Some(value) = key.and_then(|key| page.get(key)) {
+                        visit_value(*index, value);
                     }
                 }
                 if !page.is_empty() {
-                    read.push((one.path, page));
+                    visit_page(one.path, page);
                 }
             }
         }
-        let state = Self {
-            trie: self.trie.clone(),
-            pages: self.pages.with(&[], read.into_iter()),
-        };
-        Ok((state, values))
+        Ok(())
     }
 
     /// Shows every entry to `visit`, in the order of the trie, and so checks every stored page
@@ -192,7 +223,7 @@ impl State {
     /// # Errors
     /// [`StateError::Storage`] at the first page that is not what the root commits to.
     pub fn visit(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StateError> {
-        let mut show = |page: &page::Page| {
+        let mut show = |page: &Page| {
             for (key, value) in page.entries() {
                 visit(key, value);
             }
@@ -248,6 +279,12 @@ impl State {
             trie: self.trie.clone(),
             pages: self.pages.settled(view),
         }
+    }
+}
+
+fn set(values: &mut Values, index: usize, value: &[u8]) {
+    if let Some(place) = values.get_mut(index) {
+        *place = Some(value.to_vec());
     }
 }
 

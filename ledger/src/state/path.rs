@@ -1,5 +1,6 @@
 //! Where a subtree of the state trie stands: the first bits of the hashed keys below it.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bincode::de::Decoder;
@@ -27,6 +28,12 @@ pub struct Path {
 /// Returns the position of `key` in the trie.
 pub(super) fn position(key: &[u8]) -> Hash {
     Hash::of(Context::StateKey, &[key])
+}
+
+/// Returns the positions of `keys`, in their order.
+pub(super) fn positions<K: AsRef<[u8]>>(keys: &[K]) -> Vec<Hash> {
+    let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
+    Hash::of_each(Context::StateKey, &keys)
 }
 
 /// Returns the bit of `position` that decides at `depth`: false is left. Zero below the deepest.
@@ -61,7 +68,17 @@ impl Path {
 
     /// Returns the first `depth` bits of `position`.
     pub(super) fn of(position: &Hash, depth: usize) -> Self {
-        (0..depth.min(DEPTH_MAX)).fold(Self::ROOT, |path, at| path.child(bit(position, at)))
+        let depth = u16::try_from(depth.min(DEPTH_MAX)).unwrap_or(u16::MAX);
+        let (whole, partial) = (usize::from(depth / 8), depth % 8);
+        let mut bits = *position;
+        for (at, byte) in bits.0.iter_mut().enumerate() {
+            *byte &= match at.cmp(&whole) {
+                Ordering::Less => 0xff,
+                Ordering::Equal => !(0xff >> partial),
+                Ordering::Greater => 0,
+            };
+        }
+        Self { bits, depth }
     }
 
     /// Says whether `position` lies below this path.
@@ -153,7 +170,7 @@ impl fmt::Debug for Path {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH_MAX, Path, position};
+    use super::{DEPTH_MAX, Path, bit, position};
 
     #[test]
     fn keys_of_every_depth_round_trip() {
@@ -163,6 +180,18 @@ mod tests {
             assert_eq!(path.depth(), depth);
             assert_eq!(Path::from_key(&path.to_key()), Some(path));
         }
+    }
+
+    #[test]
+    fn a_path_is_that_of_the_steps_to_it() {
+        let position = position(b"any");
+        let mut path = Path::ROOT;
+        for depth in 0..DEPTH_MAX {
+            assert_eq!(Path::of(&position, depth), path, "{depth}");
+            path = path.child(bit(&position, depth));
+        }
+        assert_eq!(Path::of(&position, DEPTH_MAX), path);
+        assert_eq!(Path::of(&position, DEPTH_MAX + 1), path);
     }
 
     #[test]

@@ -9,6 +9,10 @@ use super::page::{PAGE_BYTES_MAX, Page};
 use super::path::{Path, bit};
 use crate::hash::{Context, Hash};
 
+/// Positions that are looked for side by side. A processor waits for about as many places of memory
+/// at once.
+const ABREAST: usize = 16;
+
 /// A subtree, as its parent sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
@@ -51,6 +55,13 @@ pub(super) struct Found {
     /// [`Hash::ZERO`] where there is no page.
     pub(super) hash: Hash,
     pub(super) positions: usize,
+}
+
+impl Branch {
+    /// Returns the subtree on one side.
+    const fn side(&self, right: bool) -> &Link {
+        if right { &self.right } else { &self.left }
+    }
 }
 
 impl PageSize {
@@ -146,30 +157,43 @@ impl Link {
 
     /// Returns the pages of `positions`, which ascend and lie below this link at `path`, in the
     /// order of the trie.
-    ///
-    /// One walk for all: the nodes near the root are met once, and those below one after the other.
     pub(super) fn find_all(&self, path: Path, positions: &[Hash]) -> Vec<Found> {
-        let mut found = Vec::new();
-        self.find_below(path, positions, &mut found);
+        let mut found: Vec<Found> = Vec::with_capacity(positions.len());
+        for positions in positions.chunks(ABREAST) {
+            for ((link, depth), position) in self.descend(path, positions).iter().zip(positions) {
+                match found.last_mut() {
+                    Some(last) if last.path.contains(position) => last.positions += 1,
+                    _ => found.push(Found {
+                        path: Path::of(position, *depth),
+                        hash: link.hash,
+                        positions: 1,
+                    }),
+                }
+            }
+        }
         found
     }
 
-    fn find_below(&self, path: Path, positions: &[Hash], found: &mut Vec<Found>) {
-        if positions.is_empty() {
-            return;
-        }
-        match &self.node {
-            Node::Branch(branch) => {
-                let (left, right) = halves(positions, path.depth(), |position| position);
-                branch.left.find_below(path.child(false), left, found);
-                branch.right.find_below(path.child(true), right, found);
+    /// Returns for each of `positions`, which lie below this link at `path`, the link to its page
+    /// and the page's depth.
+    ///
+    /// All go down one level before any goes on: none waits for the memory of another.
+    fn descend(&self, path: Path, positions: &[Hash]) -> [(&Self, usize); ABREAST] {
+        let mut reached = [(self, path.depth()); ABREAST];
+        for depth in path.depth().. {
+            let mut is_there = true;
+            for ((link, reached), position) in reached.iter_mut().zip(positions) {
+                if let Node::Branch(branch) = &link.node {
+                    *link = branch.side(bit(position, depth));
+                    *reached = depth + 1;
+                    is_there = false;
+                }
             }
-            Node::Empty | Node::Page { .. } => found.push(Found {
-                path,
-                hash: self.hash,
-                positions: positions.len(),
-            }),
+            if is_there {
+                break;
+            }
         }
+        reached
     }
 
     /// Returns the link to the page of `position` and the page's path.
@@ -179,7 +203,7 @@ impl Link {
         while let Node::Branch(branch) = &link.node {
             let right = bit(position, path.depth());
             path = path.child(right);
-            link = if right { &branch.right } else { &branch.left };
+            link = branch.side(right);
         }
         (link, path)
     }
@@ -187,7 +211,75 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
-    use super::{Branch, PageSize, is_one_page};
+    use super::{ABREAST, Branch, Link, Node, PageSize, halves, is_one_page};
+    use crate::hash::Hash;
+    use crate::state::path::{Path, position};
+
+    /// A trie with a page for each of `positions`, which ascend, and nothing beside them.
+    fn trie(positions: &[Hash], depth: usize) -> Link {
+        match positions {
+            [] => Link::EMPTY,
+            [one] => Link {
+                hash: *one,
+                node: Node::Page { size: PageSize(1) },
+            },
+            _ => {
+                let (left, right) = halves(positions, depth, |position| position);
+                Link::branch(trie(left, depth + 1), trie(right, depth + 1))
+            }
+        }
+    }
+
+    /// Positions that ascend; of those with an even number the first `alike` bytes are zero.
+    fn positions(count: u64, alike: usize) -> Vec<Hash> {
+        let positions = (0..count).map(|number| {
+            let mut position = position(&number.to_le_bytes());
+            if number % 2 == 0 {
+                position.0[..alike].fill(0);
+            }
+            position
+        });
+        let mut positions: Vec<_> = positions.collect();
+        positions.sort_unstable();
+        positions
+    }
+
+    #[test]
+    fn many_are_found_where_each_is() {
+        for (pages, alike) in [(0, 0), (1, 0), (2, 0), (300, 0), (300, 4), (40, 24)] {
+            let trie = trie(&positions(pages, alike), 0);
+            for count in [0, 1, ABREAST - 1, ABREAST, ABREAST + 1, 700] {
+                let sought = positions(count.try_into().unwrap(), alike);
+                let twice: Vec<_> = sought.iter().flat_map(|one| [*one, *one]).collect();
+                for sought in [sought, twice] {
+                    let found = trie.find_all(Path::ROOT, &sought);
+                    assert!(found.is_sorted_by(|one, next| one.path < next.path));
+                    let each = found
+                        .iter()
+                        .flat_map(|one| std::iter::repeat_n((one.path, one.hash), one.positions));
+                    let alone = sought.iter().map(|one| {
+                        let (link, path) = trie.find(one);
+                        (path, link.hash)
+                    });
+                    assert!(each.eq(alone), "{pages} pages, {count} sought");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_are_found_below_an_inner_node() {
+        let all = positions(300, 0);
+        let trie = trie(&all, 0);
+        let Node::Branch(branch) = &trie.node else {
+            panic!("300 pages are no page");
+        };
+        let (_, right) = halves(&all, 0, |position| position);
+        let found = branch.right.find_all(Path::ROOT.child(true), right);
+        let hashes = found.iter().map(|one| one.hash);
+        assert!(hashes.eq(right.iter().copied()));
+        assert!(found.iter().all(|one| one.path == trie.find(&one.hash).1));
+    }
 
     #[test]
     fn memory_of_a_branch_is_as_documented() {
