@@ -56,6 +56,13 @@ impl StateKey {
         Self::Account(*id).to_bytes()
     }
 
+    /// The key of an account, where it stands.
+    pub(crate) fn account_in_place(id: &AccountId) -> [u8; 33] {
+        let mut key = [ACCOUNT; 33];
+        key[1..].copy_from_slice(&id.0);
+        key
+    }
+
     /// The key of the record that `sender` made of `digest`.
     pub fn record(sender: &AccountId, digest: &Hash) -> Vec<u8> {
         Self::Record(*sender, *digest).to_bytes()

@@ -33,36 +33,25 @@ impl ReadSet {
         tip: &Tip,
         transactions: &[Arc<VerifiedTransaction>],
     ) -> Result<Vec<Self>, BlockError> {
-        let accounts: Vec<_> = transactions.iter().map(|one| accounts_of(one)).collect();
-        let records: Vec<_> = transactions.iter().map(|one| records_of(one)).collect();
-        let account_keys = accounts.iter().flatten().map(StateKey::account);
-        let keys: Vec<_> = account_keys
-            .chain(records.iter().flatten().cloned())
-            .collect();
-        let (state, values) = tip.state.prefetch(&keys)?;
-        let mut values = values.into_iter();
-        let mut next = || values.next().flatten();
-        let mut sets = Vec::with_capacity(transactions.len());
-        for ids in accounts {
-            let decoded = ids.into_iter().map(|id| {
-                let account = next().as_deref().map(Account::from_bytes).transpose();
-                account.map(|account| (id, account))
-            });
-            sets.push(Self {
-                accounts: decoded.collect::<Result<_, _>>()?,
-                others: Vec::new(),
-                candidates: None,
-            });
-        }
-        for (set, keys) in sets.iter_mut().zip(records) {
-            set.others = keys.into_iter().map(|key| (key, next())).collect();
-        }
+        let mut sets: Vec<_> = transactions.iter().map(|one| Self::unread(one)).collect();
+        read_accounts(&tip.state, &mut sets)?;
+        read_records(&tip.state, &mut sets)?;
         for (set, transaction) in sets.iter_mut().zip(transactions) {
             if transaction.body().acts_on_stake() {
-                set.read_stake(&state, transaction)?;
+                set.read_stake(&tip.state, transaction)?;
             }
         }
         Ok(sets)
+    }
+
+    /// Names what a transaction reads.
+    fn unread(transaction: &VerifiedTransaction) -> Self {
+        let keys = records_of(transaction).map(|key| (key, None));
+        Self {
+            accounts: accounts_of(transaction),
+            others: keys.collect(),
+            candidates: None,
+        }
     }
 
     /// Returns an account that the transaction names.
@@ -146,28 +135,61 @@ impl Source for ReadSet {
     }
 }
 
-/// The sender and all receivers, each once.
-fn accounts_of(transaction: &VerifiedTransaction) -> Vec<AccountId> {
+fn read_accounts(state: &State, sets: &mut [ReadSet]) -> Result<(), BlockError> {
+    let accounts = sets.iter().flat_map(|set| &set.accounts);
+    let keys: Vec<_> = accounts
+        .map(|(id, _)| StateKey::account_in_place(id))
+        .collect();
+    let mut found = vec![None; keys.len()];
+    let mut malformed = None;
+    state.visit_many(&keys, |index, value| match Account::from_bytes(value) {
+        Ok(account) => found[index] = Some(account),
+        Err(error) => malformed = Some(error),
+    })?;
+    if let Some(error) = malformed {
+        return Err(error.into());
+    }
+    let accounts = sets.iter_mut().flat_map(|set| &mut set.accounts);
+    for ((_, account), found) in accounts.zip(found) {
+        *account = found;
+    }
+    Ok(())
+}
+
+fn read_records(state: &State, sets: &mut [ReadSet]) -> Result<(), BlockError> {
+    let records = sets.iter().flat_map(|set| &set.others);
+    let keys: Vec<_> = records.map(|(key, _)| key.as_slice()).collect();
+    let values = state.get_many(&keys)?;
+    let records = sets.iter_mut().flat_map(|set| &mut set.others);
+    for ((_, value), found) in records.zip(values) {
+        *value = found;
+    }
+    Ok(())
+}
+
+/// The sender and all receivers, each once, unread.
+fn accounts_of(transaction: &VerifiedTransaction) -> Vec<(AccountId, Option<Account>)> {
     let receivers = transaction.body().actions.iter().filter_map(|action| {
         let Action::Transfer { to, .. } = action else {
             return None;
         };
         Some(*to)
     });
-    let mut ids: Vec<_> = receivers.chain([transaction.sender()]).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+    let ids = receivers.chain([transaction.sender()]);
+    let mut unread = Vec::with_capacity(transaction.body().actions.len() + 1);
+    unread.extend(ids.map(|id| (id, None)));
+    unread.sort_unstable_by_key(|(id, _)| *id);
+    unread.dedup_by_key(|(id, _)| *id);
+    unread
 }
 
 /// The keys of the records that it makes.
-fn records_of(transaction: &VerifiedTransaction) -> Vec<Vec<u8>> {
+fn records_of(transaction: &VerifiedTransaction) -> impl Iterator<Item = Vec<u8>> {
     let sender = transaction.sender();
-    let keys = transaction.body().actions.iter().filter_map(|action| {
+    transaction.body().actions.iter().filter_map(move |action| {
         let Action::Record { digest, .. } = action else {
             return None;
         };
         Some(StateKey::record(&sender, digest))
-    });
-    keys.collect()
+    })
 }
