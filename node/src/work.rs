@@ -273,7 +273,10 @@ impl Worker {
         let mut with_reads = with_reads;
         let each = batch.iter().zip(verified);
         each.map(|(raw, verified)| CheckedTransaction {
-            wire_id: raw.wire_id(),
+            wire_id: match &verified {
+                Ok(verified) => verified.wire_id(),
+                Err(_) => raw.wire_id(),
+            },
             result: verified.map_err(CheckError::from).and_then(&mut with_reads),
         })
         .collect()
@@ -284,10 +287,10 @@ impl Worker {
         &self,
         batch: &[RawTransaction],
     ) -> Vec<Result<Arc<VerifiedTransaction>, TransactionError>> {
+        let wire_ids = RawTransaction::wire_ids(batch);
         let known: Vec<_> = {
             let memo = self.memo();
-            let known = |raw: &RawTransaction| memo.get(&raw.wire_id());
-            batch.iter().map(known).collect()
+            wire_ids.iter().map(|id| memo.get(id)).collect()
         };
         let unknown = batch
             .iter()

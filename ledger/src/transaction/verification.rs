@@ -9,7 +9,7 @@
 
 use super::{
     Action, RawTransaction, Transaction, TransactionError, TransactionId, VerifiedTransaction,
-    possession_hash,
+    WireId, possession_hash,
 };
 use crate::address::AccountId;
 use crate::hash::Hash;
@@ -25,6 +25,7 @@ struct Unverified {
     authority_hash: Hash,
     sender: AccountId,
     id: TransactionId,
+    wire_id: WireId,
     raw: RawTransaction,
     required: Vec<Required>,
 }
@@ -60,8 +61,9 @@ impl RawTransaction {
         scheme: &dyn SignatureScheme,
         genesis: &Hash,
     ) -> Vec<Result<VerifiedTransaction, TransactionError>> {
-        let parse = |raw| Unverified::new(raw, scheme, genesis);
-        let unverified: Vec<_> = all.iter().map(parse).collect();
+        let parse = |named| Unverified::new(named, scheme, genesis);
+        let named = all.iter().zip(Self::wire_ids(all));
+        let unverified: Vec<_> = named.map(parse).collect();
         let required = unverified.iter().flatten().flat_map(|one| &one.required);
         let checks: Vec<_> = required.map(Required::check).collect();
         let verdicts = scheme.verify_each(&checks);
@@ -118,7 +120,7 @@ impl RawTransaction {
 impl Unverified {
     /// Decodes a transaction and lists its signatures.
     fn new(
-        raw: &RawTransaction,
+        (raw, wire_id): (&RawTransaction, WireId),
         scheme: &dyn SignatureScheme,
         genesis: &Hash,
     ) -> Result<Self, TransactionError> {
@@ -160,6 +162,7 @@ impl Unverified {
             authority_hash,
             sender,
             id,
+            wire_id,
             raw: raw.clone(),
             required,
             transaction,
@@ -175,7 +178,7 @@ impl Unverified {
                 authority_hash: self.authority_hash,
                 sender: self.sender,
                 id: self.id,
-                wire_id: self.raw.wire_id(),
+                wire_id: self.wire_id,
                 raw: self.raw,
                 transaction: self.transaction,
             }),
@@ -316,7 +319,9 @@ mod tests {
             let verdicts = each.iter().map(|result| result.as_ref().map(drop));
             assert!(verdicts.eq(expected.iter().map(|verdict| verdict.as_ref().map(drop))));
             for (result, raw) in each.iter().zip(&raws) {
-                assert!(result.as_ref().is_ok_and(|one| one.raw() == raw) || result.is_err());
+                let is_of =
+                    |one: &VerifiedTransaction| one.raw() == raw && one.wire_id() == raw.wire_id();
+                assert!(result.as_ref().is_ok_and(is_of) || result.is_err());
             }
             let first = expected
                 .iter()
@@ -325,5 +330,13 @@ mod tests {
             let error = RawTransaction::verify_all(&raws, &Ed25519, &GENESIS).unwrap_err();
             assert_eq!((error.0, Err(error.1)), (first, expected[first].clone()));
         }
+    }
+
+    #[test]
+    fn many_wire_ids_are_those_of_each() {
+        let raw = |length: usize| RawTransaction(vec![7; length].into());
+        let raws: Vec<_> = [190, 0, 3_000, 190, 64, 65, 1_024, 1_025].map(raw).into();
+        let alone = raws.iter().map(RawTransaction::wire_id);
+        assert!(RawTransaction::wire_ids(&raws).into_iter().eq(alone));
     }
 }
