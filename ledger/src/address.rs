@@ -6,6 +6,7 @@
 //! # Source
 //! BIP-173 and BIP-350 (bech32m).
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bech32::primitives::decode::CheckedHrpstring;
@@ -13,12 +14,29 @@ use bech32::primitives::iter::{ByteIterExt as _, Fe32IterExt as _};
 use bech32::{Bech32m, Fe32, Hrp};
 use bincode::{Decode, Encode};
 
+use crate::hash;
+
 /// The version symbol of addresses, first of the data part (`q`).
 const VERSION: Fe32 = Fe32::Q;
 
 /// An account: the hash of its first authority.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct AccountId(pub [u8; 32]);
+
+impl Ord for AccountId {
+    /// As the bytes are ordered, compared as those of hashes are.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        hash::Hash(self.0).cmp(&hash::Hash(other.0))
+    }
+}
+
+impl PartialOrd for AccountId {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// The kind of a network, which an address names in its human-readable part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -136,6 +154,18 @@ mod tests {
             AccountId::from_address(&text, NetworkKind::Main),
             Err(AddressError::OtherNetwork { .. })
         ));
+    }
+
+    #[test]
+    fn accounts_are_in_the_order_of_their_bytes() {
+        let mut last = [3; 32];
+        last[31] = 4;
+        let mut first = [3; 32];
+        first[0] = 4;
+        let all = [[0; 32], [3; 32], last, first, [255; 32]];
+        for (one, other) in all.iter().flat_map(|one| all.map(|other| (*one, other))) {
+            assert_eq!(AccountId(one).cmp(&AccountId(other)), one.cmp(&other));
+        }
     }
 
     #[test]

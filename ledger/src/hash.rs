@@ -145,6 +145,13 @@ impl Hash {
         &self.0
     }
 
+    /// The bytes as numbers that are in the same order.
+    #[inline]
+    fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks();
+        [0, 1, 2, 3].map(|at| u64::from_be_bytes(words[at]))
+    }
+
     /// Returns the first four bytes in hex, for logs.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
@@ -152,14 +159,10 @@ impl Hash {
 }
 
 impl Ord for Hash {
-    /// As the bytes are ordered. Two hashes nearly always differ in the first eight, which are
-    /// compared as one number, without a call of `memcmp`.
+    /// As the bytes are ordered, compared as four numbers, without a call of `memcmp`.
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        let head = |hash: &Self| u64::from_be_bytes(*hash.0.first_chunk().expect("32 are eight"));
-        head(self)
-            .cmp(&head(other))
-            .then_with(|| self.0.cmp(&other.0))
+        self.words().cmp(&other.words())
     }
 }
 
