@@ -51,6 +51,7 @@ mod read_ahead;
 mod read_set;
 mod releases;
 mod run;
+mod slots;
 mod source;
 mod stakes;
 mod table;

@@ -1,14 +1,13 @@
 //! One kind of entry as a block sees it: read once, kept decoded, and taken back on demand.
 
-use std::collections::BTreeMap;
-
 use super::BlockError;
 use super::entry::Entry;
+use super::slots::Slots;
 use super::source::Source;
 
 /// The entries of one kind that a block has read or changed so far.
 pub(super) struct Table<E: Entry> {
-    slots: BTreeMap<E::Key, Slot<E>>,
+    slots: Slots<E::Key, Slot<E>>,
     undo: Vec<(E::Key, Slot<E>)>,
 }
 
@@ -23,7 +22,7 @@ impl<E: Entry> Table<E> {
     /// Starts without having read any.
     pub(super) const fn new() -> Self {
         Self {
-            slots: BTreeMap::new(),
+            slots: Slots::new(),
             undo: Vec::new(),
         }
     }
@@ -84,16 +83,12 @@ impl<E: Entry> Table<E> {
     }
 
     fn slot(&mut self, source: &dyn Source, key: E::Key) -> Result<&mut Slot<E>, BlockError> {
-        use std::collections::btree_map::Entry::{Occupied, Vacant};
-        match self.slots.entry(key) {
-            Occupied(entry) => Ok(entry.into_mut()),
-            Vacant(entry) => {
-                let bytes = source.read(&E::state_key(&key))?;
-                Ok(entry.insert(Slot {
-                    value: bytes.as_deref().map(E::from_bytes).transpose()?,
-                    changed: false,
-                }))
-            }
-        }
+        self.slots.get_or_make(key, || {
+            let bytes = source.read(&E::state_key(&key))?;
+            Ok(Slot {
+                value: bytes.as_deref().map(E::from_bytes).transpose()?,
+                changed: false,
+            })
+        })
     }
 }
