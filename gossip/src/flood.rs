@@ -245,9 +245,10 @@ impl Flood {
         out: &mut Outbox,
         counters: &mut Counters,
     ) {
-        let queued = self.accept(now, raw, counters);
+        let wire_id = raw.wire_id();
+        let queued = self.accept(now, (wire_id, raw), counters);
         let neighbours = self.neighbours.len();
-        let told = self.own.follow(raw.wire_id(), queued, neighbours);
+        let told = self.own.follow(wire_id, queued, neighbours);
         out.actions.extend(told.map(sent_on));
     }
 
@@ -256,10 +257,9 @@ impl Flood {
     pub(crate) fn accept(
         &mut self,
         now: Instant,
-        raw: &RawTransaction,
+        (wire_id, raw): (WireId, &RawTransaction),
         counters: &mut Counters,
     ) -> usize {
-        let wire_id = raw.wire_id();
         match self.seen.get_mut(&wire_id) {
             Some(known) => {
                 let before = std::mem::replace(&mut known.stage, Stage::Accepted);

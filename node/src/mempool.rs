@@ -90,7 +90,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Mempool {
     limits: Limits,
-    queues: BTreeMap<AccountId, Queue>,
+    queues: BTreeMap<AccountId, Box<Queue>>,
     by_id: BTreeMap<TransactionId, (AccountId, Nonce)>,
     by_wire_id: BTreeMap<WireId, (AccountId, Nonce)>,
     /// The tail of each queue by what it is worth: the cheapest is what a full pool lets go first.
@@ -181,7 +181,7 @@ impl Mempool {
         let sender = transaction.sender();
         let nonce = transaction.body().nonce;
         let fresh = Queue::new(sender, reads.account(&sender));
-        let queue = self.queues.get(&sender).unwrap_or(&fresh);
+        let queue = self.queues.get(&sender).map_or(&fresh, Box::as_ref);
         self.check(queue, &transaction)?;
         let ran = queue.chain().run(&transaction, reads, next);
         let ran = ran.map_err(|error| MempoolError::Unknown {
@@ -191,7 +191,7 @@ impl Mempool {
         let floor = queue.floor_with(&transaction);
         self.make_room(&transaction, floor)?;
         self.untail(&sender);
-        let queue = self.queues.entry(sender).or_insert(fresh);
+        let queue = self.queues.entry(sender).or_insert_with(|| Box::new(fresh));
         let replaced = queue.put(Arc::clone(&transaction), step);
         if let Some(replaced) = replaced {
             let by = transaction.id();
@@ -351,8 +351,10 @@ impl Mempool {
     pub fn candidates(&self, limits: &BlockLimits) -> Vec<Arc<VerifiedTransaction>> {
         let count_max = usize::try_from(limits.transactions_max).unwrap_or(usize::MAX);
         let bytes_max = usize::try_from(limits.bytes_max).unwrap_or(usize::MAX);
-        let first = |(account, queue)| Some(Candidate::new(account, Queue::first(queue)?));
-        let mut ready: BinaryHeap<_> = self.queues.iter().filter_map(first).collect();
+        let queues = self.queues.iter();
+        let mut ready: BinaryHeap<_> = queues
+            .filter_map(|(account, queue)| Some(Candidate::new(account, queue.first()?)))
+            .collect();
         let mut chosen = Vec::new();
         let mut size_bytes = 0;
         while let Some(best) = ready.pop() {
@@ -371,12 +373,15 @@ impl Mempool {
 
     /// Returns every waiting transaction, each sender's in order.
     pub fn all(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
-        self.queues.values().flat_map(Queue::all)
+        self.queues.values().flat_map(|queue| queue.all())
     }
 
     /// Returns what waits of one sender, in order.
     pub fn of(&self, account: &AccountId) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
-        self.queues.get(account).into_iter().flat_map(Queue::all)
+        self.queues
+            .get(account)
+            .into_iter()
+            .flat_map(|queue| queue.all())
     }
 
     /// Returns what waits of each sender, but for those whose queue is about to be run anew.
@@ -410,7 +415,7 @@ impl Mempool {
 
     /// Takes an account out of the orders over queues, before its queue changes.
     fn untail(&mut self, account: &AccountId) {
-        let floor = self.queues.get(account).and_then(Queue::floor);
+        let floor = self.queues.get(account).and_then(|queue| queue.floor());
         if let Some(floor) = floor {
             self.tails.remove(&(floor, *account));
         }

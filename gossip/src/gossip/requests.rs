@@ -27,7 +27,8 @@ impl Gossip {
             }
             Input::SubmitTransaction(raw) => self.flood.submit(now, &raw, out, &mut self.counters),
             Input::RelayTransaction(raw) => {
-                self.flood.accept(now, &raw, &mut self.counters);
+                let named = (raw.wire_id(), &raw);
+                self.flood.accept(now, named, &mut self.counters);
             }
             Input::Offer { peer, transactions } => {
                 if let Some(link) = self.overlay.link_of(peer) {

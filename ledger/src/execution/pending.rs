@@ -42,7 +42,7 @@ pub struct NextBlock {
 pub struct PendingChain {
     sender: AccountId,
     account: Option<Account>,
-    steps: BTreeMap<Nonce, Step>,
+    steps: BTreeMap<Nonce, Box<Step>>,
     /// The entries that come into being, with the nonce that makes them.
     made: BTreeMap<Made, Nonce>,
     /// The nonces of those that act on a stake.
@@ -159,7 +159,7 @@ impl PendingChain {
         if step.staked.is_some() {
             self.staked.insert(nonce);
         }
-        self.steps.insert(nonce, step);
+        self.steps.insert(nonce, Box::new(step));
     }
 
     /// Forgets the transactions from `nonce` on.

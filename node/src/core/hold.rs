@@ -101,6 +101,11 @@ impl Origin {
 }
 
 impl Hold {
+    /// Says whether nothing is held back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Returns a transaction that is held back.
     pub(super) fn by_id(&self, id: &TransactionId) -> Option<&Arc<VerifiedTransaction>> {
         let held = self.held.get(self.ids.get(id)?)?;

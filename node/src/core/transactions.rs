@@ -227,9 +227,16 @@ impl Core {
             Origin::Told => self.tell_gossip(starling_gossip::Input::SubmitTransaction(raw)),
         }
         self.restore.changed();
-        let sender = transaction.sender();
-        if let Some(next) = self.mempool.next_nonce(&sender) {
-            let due = self.hold.behind(&sender, next);
+        self.check_behind(&transaction.sender());
+    }
+
+    /// What is held back behind the last that waits of a sender may enter now.
+    fn check_behind(&mut self, sender: &AccountId) {
+        if self.hold.is_empty() {
+            return;
+        }
+        if let Some(next) = self.mempool.next_nonce(sender) {
+            let due = self.hold.behind(sender, next);
             self.check_held(due);
         }
     }
