@@ -11,7 +11,7 @@
 //! # Invariants
 //! The nonces of the steps follow each other, the first being that of the sender's account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::entry::Tables;
 use super::journal::{Changes, Journal};
@@ -42,7 +42,8 @@ pub struct NextBlock {
 pub struct PendingChain {
     sender: AccountId,
     account: Option<Account>,
-    steps: BTreeMap<Nonce, Box<Step>>,
+    /// Ascending by nonce.
+    steps: VecDeque<(Nonce, Step)>,
     /// The entries that come into being, with the nonce that makes them.
     made: BTreeMap<Made, Nonce>,
     /// The nonces of those that act on a stake.
@@ -94,7 +95,7 @@ impl PendingChain {
         Self {
             sender,
             account,
-            steps: BTreeMap::new(),
+            steps: VecDeque::new(),
             made: BTreeMap::new(),
             staked: BTreeSet::new(),
         }
@@ -159,12 +160,16 @@ impl PendingChain {
         if step.staked.is_some() {
             self.staked.insert(nonce);
         }
-        self.steps.insert(nonce, Box::new(step));
+        if self.steps.is_empty() {
+            // Most senders have one that waits.
+            self.steps.reserve_exact(1);
+        }
+        self.steps.push_back((nonce, step));
     }
 
     /// Forgets the transactions from `nonce` on.
     pub fn truncate(&mut self, nonce: Nonce) {
-        for (nonce, step) in self.steps.split_off(&nonce) {
+        for (nonce, step) in self.steps.split_off(self.count_before(nonce)) {
             self.forget(nonce, &step);
         }
     }
@@ -174,7 +179,7 @@ impl PendingChain {
     pub fn advance(&mut self, account: &Account) -> bool {
         let expected = self.before(account.nonce);
         self.account = Some(*account);
-        let left = self.steps.split_off(&account.nonce);
+        let left = self.steps.split_off(self.count_before(account.nonce));
         for (nonce, step) in std::mem::replace(&mut self.steps, left) {
             self.forget(nonce, &step);
         }
@@ -189,7 +194,7 @@ impl PendingChain {
         let Some(received) = account.balance.checked_sub(expected.balance) else {
             return false;
         };
-        for step in self.steps.values_mut() {
+        for (_, step) in &mut self.steps {
             step.after.balance = step.after.balance.saturating_add(received);
         }
         true
@@ -204,8 +209,14 @@ impl PendingChain {
 
     /// The sender's account before `nonce`, as far as transactions wait before it.
     fn before(&self, nonce: Nonce) -> Option<Account> {
-        let step = self.steps.range(..nonce).next_back();
+        let last = self.count_before(nonce).checked_sub(1);
+        let step = last.and_then(|last| self.steps.get(last));
         step.map(|(_, step)| step.after).or(self.account)
+    }
+
+    /// How many wait before `nonce`.
+    fn count_before(&self, nonce: Nonce) -> usize {
+        self.steps.partition_point(|(known, _)| *known < nonce)
     }
 
     fn makes_before(&self, made: &Made, nonce: Nonce) -> bool {
@@ -215,7 +226,8 @@ impl PendingChain {
     /// What acts on a stake before `nonce`, the latest first.
     fn staked_before(&self, nonce: Nonce) -> impl Iterator<Item = &Staked> {
         let nonces = self.staked.range(..nonce).rev();
-        nonces.filter_map(|nonce| self.steps.get(nonce)?.staked.as_deref())
+        let steps = nonces.filter_map(|nonce| self.steps.get(self.count_before(*nonce)));
+        steps.filter_map(|(_, step)| step.staked.as_deref())
     }
 }
 

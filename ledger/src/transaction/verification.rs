@@ -27,7 +27,8 @@ struct Unverified {
     id: TransactionId,
     wire_id: WireId,
     raw: RawTransaction,
-    required: Vec<Required>,
+    /// How many signatures are required of it.
+    required: usize,
 }
 
 /// A signature that one certain key must have made.
@@ -61,17 +62,17 @@ impl RawTransaction {
         scheme: &dyn SignatureScheme,
         genesis: &Hash,
     ) -> Vec<Result<VerifiedTransaction, TransactionError>> {
-        let parse = |named| Unverified::new(named, scheme, genesis);
+        let mut required = Vec::with_capacity(all.len());
+        let parse = |named| Unverified::new(named, (scheme, genesis), &mut required);
         let named = all.iter().zip(Self::wire_ids(all));
         let unverified: Vec<_> = named.map(parse).collect();
-        let required = unverified.iter().flatten().flat_map(|one| &one.required);
-        let checks: Vec<_> = required.map(Required::check).collect();
+        let checks: Vec<_> = required.iter().map(Required::check).collect();
         let verdicts = scheme.verify_each(&checks);
         assert_eq!(verdicts.len(), checks.len(), "one verdict for each check");
-        let mut left = verdicts.as_slice();
+        let mut checked = required.into_iter().zip(verdicts);
         let mut settle = |one: Unverified| {
-            let own = left.split_off(..one.required.len());
-            one.settle(own.expect("one verdict for each check"))
+            let own = checked.by_ref().take(one.required);
+            one.settle(own)
         };
         let results = unverified.into_iter();
         results.map(|one| one.and_then(&mut settle)).collect()
@@ -118,22 +119,22 @@ impl RawTransaction {
 }
 
 impl Unverified {
-    /// Decodes a transaction and lists its signatures.
+    /// Decodes a transaction and adds its signatures to `all_required`.
     fn new(
         (raw, wire_id): (&RawTransaction, WireId),
-        scheme: &dyn SignatureScheme,
-        genesis: &Hash,
+        (scheme, genesis): (&dyn SignatureScheme, &Hash),
+        all_required: &mut Vec<Required>,
     ) -> Result<Self, TransactionError> {
         let transaction = raw.decode()?;
         let authority_hash = transaction.authority.hash();
         let sender = transaction.sender_under(&authority_hash);
         let id = transaction.body.id(genesis, &sender);
         let signatures = &transaction.signatures;
-        let mut required = Vec::new();
+        let before = all_required.len();
         match transaction.authority.signers() {
             Some(keys) if keys.len() == signatures.len() => {
                 let signed = keys.iter().zip(signatures);
-                required.extend(signed.map(|(key, signature)| Required {
+                all_required.extend(signed.map(|(key, signature)| Required {
                     key: *key,
                     message: id.0,
                     signature: *signature,
@@ -150,7 +151,7 @@ impl Unverified {
                 ..
             } = action
             {
-                required.push(Required {
+                all_required.push(Required {
                     key: *consensus_key,
                     message: possession_hash(genesis, &sender),
                     signature: *proof_of_possession,
@@ -164,16 +165,25 @@ impl Unverified {
             id,
             wire_id,
             raw: raw.clone(),
-            required,
+            required: all_required.len() - before,
             transaction,
         })
     }
 
     /// Ends the verification with the verdict on each required signature.
-    fn settle(self, verdicts: &[bool]) -> Result<VerifiedTransaction, TransactionError> {
-        let mut checked = self.required.into_iter().zip(verdicts);
-        match checked.find(|(_, right)| !**right) {
-            Some((required, _)) => Err(required.otherwise),
+    fn settle(
+        self,
+        checked: impl Iterator<Item = (Required, bool)>,
+    ) -> Result<VerifiedTransaction, TransactionError> {
+        // All are taken, so that the next transaction begins with its own.
+        let mut wrong = None;
+        for (required, right) in checked {
+            if !right {
+                wrong.get_or_insert(required.otherwise);
+            }
+        }
+        match wrong {
+            Some(error) => Err(error),
             None => Ok(VerifiedTransaction {
                 authority_hash: self.authority_hash,
                 sender: self.sender,

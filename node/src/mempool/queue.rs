@@ -1,7 +1,7 @@
 //! The transactions of one sender that wait: their nonces follow each other from the account's next
 //! one, and each applies behind those before it.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use starling_ledger::account::Account;
@@ -15,7 +15,8 @@ use super::{FeeRate, fee_rate};
 #[derive(Debug)]
 pub(super) struct Queue {
     chain: PendingChain,
-    waiting: BTreeMap<Nonce, Waiting>,
+    /// Ascending by nonce.
+    waiting: VecDeque<Waiting>,
     /// What the chain says cannot be relied on: a worker has to run it anew.
     stale: bool,
     /// Counts changes, so that what a worker ran before one is not taken for the present.
@@ -24,6 +25,7 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
+    nonce: Nonce,
     transaction: Arc<VerifiedTransaction>,
     /// What a byte up to here pays at the least: this one is worth no more to a block than the
     /// cheapest that has to go before it.
@@ -35,7 +37,7 @@ impl Queue {
     pub(super) const fn new(sender: AccountId, account: Option<Account>) -> Self {
         Self {
             chain: PendingChain::new(sender, account),
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             stale: false,
             version: 0,
         }
@@ -59,37 +61,38 @@ impl Queue {
     }
 
     pub(super) fn get(&self, nonce: Nonce) -> Option<&Arc<VerifiedTransaction>> {
-        self.waiting.get(&nonce).map(|waiting| &waiting.transaction)
+        let waiting = self.waiting.get(self.count_before(nonce));
+        let found = waiting.filter(|waiting| waiting.nonce == nonce);
+        found.map(|waiting| &waiting.transaction)
     }
 
     /// The transaction that is due.
     pub(super) fn first(&self) -> Option<&Arc<VerifiedTransaction>> {
-        let first = self.waiting.first_key_value();
-        first.map(|(_, waiting)| &waiting.transaction)
+        self.waiting.front().map(|waiting| &waiting.transaction)
     }
 
     /// The nonce after the last one.
     pub(super) fn end(&self) -> Option<Nonce> {
-        let last = self.waiting.last_key_value();
-        last.map(|(nonce, _)| nonce.saturating_add(1))
+        let last = self.waiting.back();
+        last.map(|waiting| waiting.nonce.saturating_add(1))
     }
 
     /// What the last one is worth.
     pub(super) fn floor(&self) -> Option<FeeRate> {
-        let last = self.waiting.last_key_value();
-        last.map(|(_, waiting)| waiting.floor)
+        self.waiting.back().map(|waiting| waiting.floor)
     }
 
     /// What `transaction` would be worth in its place.
     pub(super) fn floor_with(&self, transaction: &VerifiedTransaction) -> FeeRate {
-        let before = self.waiting.range(..transaction.body().nonce).next_back();
+        let last = self.count_before(transaction.body().nonce).checked_sub(1);
+        let before = last.and_then(|last| self.waiting.get(last));
         let rate = fee_rate(transaction);
-        before.map_or(rate, |(_, before)| before.floor.min(rate))
+        before.map_or(rate, |before| before.floor.min(rate))
     }
 
     /// All of them, in order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
-        self.waiting.values().map(|waiting| &waiting.transaction)
+        self.waiting.iter().map(|waiting| &waiting.transaction)
     }
 
     /// Puts a transaction in its place; returns the one that was there. What waits behind that one
@@ -101,8 +104,12 @@ impl Queue {
     ) -> Option<Arc<VerifiedTransaction>> {
         let nonce = transaction.body().nonce;
         let floor = self.floor_with(&transaction);
-        let place = Waiting { transaction, floor };
-        let replaced = self.waiting.insert(nonce, place);
+        let waiting = Waiting {
+            nonce,
+            transaction,
+            floor,
+        };
+        let replaced = self.insert(waiting);
         self.chain.put(nonce, step);
         self.version += 1;
         if replaced.is_some() && self.end() != nonce.checked_add(1) {
@@ -116,14 +123,14 @@ impl Queue {
     pub(super) fn truncate(&mut self, nonce: Nonce) -> Vec<Arc<VerifiedTransaction>> {
         self.chain.truncate(nonce);
         self.version += 1;
-        transactions(self.waiting.split_off(&nonce))
+        transactions(self.waiting.split_off(self.count_before(nonce)))
     }
 
     /// Takes over the account after a block; returns what can no longer go into one.
     pub(super) fn advance(&mut self, account: &Account) -> Vec<Arc<VerifiedTransaction>> {
         self.stale |= !self.chain.advance(account);
         self.version += 1;
-        let kept = self.waiting.split_off(&account.nonce);
+        let kept = self.waiting.split_off(self.count_before(account.nonce));
         let gone = std::mem::replace(&mut self.waiting, kept);
         if !gone.is_empty() {
             self.sink();
@@ -145,16 +152,37 @@ impl Queue {
         self.truncate(applies)
     }
 
+    /// How many wait before `nonce`.
+    fn count_before(&self, nonce: Nonce) -> usize {
+        self.waiting
+            .partition_point(|waiting| waiting.nonce < nonce)
+    }
+
+    /// Puts one in the place of its nonce; returns the one that was there.
+    fn insert(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let place = self.count_before(waiting.nonce);
+        match self.waiting.get_mut(place) {
+            Some(there) if there.nonce == waiting.nonce => {
+                return Some(std::mem::replace(there, waiting));
+            }
+            // Most senders have one that waits.
+            None if place == 0 => self.waiting.reserve_exact(1),
+            _ => {}
+        }
+        self.waiting.insert(place, waiting);
+        None
+    }
+
     /// Computes anew what each is worth.
     fn sink(&mut self) {
         let mut floor = FeeRate::MAX;
-        for waiting in self.waiting.values_mut() {
+        for waiting in &mut self.waiting {
             floor = floor.min(fee_rate(&waiting.transaction));
             waiting.floor = floor;
         }
     }
 }
 
-fn transactions(waiting: BTreeMap<Nonce, Waiting>) -> Vec<Arc<VerifiedTransaction>> {
-    waiting.into_values().map(|one| one.transaction).collect()
+fn transactions(waiting: VecDeque<Waiting>) -> Vec<Arc<VerifiedTransaction>> {
+    waiting.into_iter().map(|one| one.transaction).collect()
 }
