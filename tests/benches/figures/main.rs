@@ -35,7 +35,7 @@ fn main() {
         signatures::run(&unit);
     }
     if wants("admission") {
-        admission::run(&unit, number("STARLING_ACCOUNTS", 1_000_000));
+        admission::run(number("STARLING_ACCOUNTS", 1_000_000));
     }
     if wants("block") {
         block::run(&unit, number("STARLING_ACCOUNTS", 1_000_000));
