@@ -1,7 +1,7 @@
 //! A map that is a short list while it is small, as that of one transaction is, and a tree beyond.
 //!
-//! A node of a tree has room for eleven entries from the beginning. Those of accounts take more than
-//! a kilobyte, which costs as much as running a transfer that touches two of them.
+//! A node of a tree has room for eleven entries from the beginning. Those of accounts take over a
+//! kilobyte, which costs as much as running a transfer that touches two of them.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_a_map_of_any_size(first in entries(), then in entries(), wanted in vec(0u8..24, 0..24)) {
+        fn is_a_map_of_any_size(
+            first in entries(),
+            then in entries(),
+            wanted in vec(0u8..24, 0..24),
+        ) {
             let mut slots: Slots<u8, u16> = first.iter().copied().collect();
             let mut map: BTreeMap<u8, u16> = first.into_iter().collect();
             prop_assert!(slots.iter().eq(&map));

@@ -41,8 +41,8 @@ impl Unit {
         Self::of_rounds(&rounds)
     }
 
-    /// Takes the best of `rounds`: done between those of what is held against it, they meet the same
-    /// moods of the machine.
+    /// Takes the best of `rounds`. Done between those of what is held against it, they meet the
+    /// same machine, whose speed changes.
     pub(crate) fn of_rounds(rounds: &[Spent]) -> Self {
         let figure = Figure::of(rounds, UNITS_PER_ROUND);
         println!("unit: one verify_strict, {figure}");
