@@ -49,6 +49,41 @@ impl Unit {
     }
 }
 
+/// How the ledger and nodes, which know no symbol, name an amount.
+const BASE_UNITS: &str = " base units";
+
+impl Unit {
+    /// Writes the amounts in the words of a node as people write them.
+    pub(crate) fn speak(&self, words: &str) -> String {
+        let mut spoken = String::new();
+        let mut rest = words;
+        while let Some(at) = rest.find(BASE_UNITS) {
+            let (before, after) = rest.split_at(at);
+            let digits = before.trim_end_matches(|symbol: char| symbol.is_ascii_digit());
+            spoken.push_str(digits);
+            rest = match before[digits.len()..].parse() {
+                Ok(amount) => {
+                    spoken.push_str(&self.full(amount));
+                    &after[BASE_UNITS.len()..]
+                }
+                Err(_) => {
+                    spoken.push_str(&before[digits.len()..]);
+                    spoken.push_str(BASE_UNITS);
+                    &after[BASE_UNITS.len()..]
+                }
+            };
+        }
+        spoken + rest
+    }
+}
+
+/// Returns the first amount in the words of a node.
+pub(crate) fn first_amount(words: &str) -> Option<Amount> {
+    let (before, _) = words.split_once(BASE_UNITS)?;
+    let digits = before.trim_end_matches(|symbol: char| symbol.is_ascii_digit());
+    before[digits.len()..].parse().ok()
+}
+
 /// Writes a whole number in groups of three.
 pub(crate) fn group(digits: &str) -> String {
     let mut grouped = String::new();
@@ -70,6 +105,30 @@ mod tests {
         Unit {
             symbol: "STAR".to_owned(),
             decimals: 6,
+        }
+    }
+
+    #[test]
+    fn words_of_a_node_speak_the_unit() {
+        use starling_ledger::execution::ApplyError;
+        let words = ApplyError::Funds {
+            balance: 1_000_000,
+            needed: 25_000_800,
+        };
+        let words = words.to_string();
+        assert_eq!(
+            star().speak(&words),
+            "the account holds 1 STAR, 25.0008 STAR are needed"
+        );
+        assert_eq!(first_amount(&words), Some(1_000_000));
+        for same in [
+            "",
+            "in base units",
+            "no amount",
+            "99999999999999999999999 base units",
+        ] {
+            assert_eq!(star().speak(same), same);
+            assert_eq!(first_amount(same), None);
         }
     }
 

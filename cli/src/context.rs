@@ -122,7 +122,9 @@ impl Context {
             let url = Rpc::new(url, None)?.url().to_owned();
             known.push((url.clone(), url));
         }
-        let folder = self.testnet()?;
+        let Ok(folder) = self.testnet() else {
+            return Ok(known);
+        };
         let is_here = folder.genesis().exists()
             && genesis_file::read(&folder.genesis())?.hash().to_string() == node.status.genesis;
         if let Some(plan) = folder.plan()?.filter(|_| is_here) {
@@ -189,10 +191,11 @@ impl Context {
     /// [`Exit::WrongNetwork`] if that file is another network's.
     pub(crate) fn network(&self, node: &Node, genesis: Option<&Path>) -> Outcome<Network> {
         let found = match &node.folder {
-            Some(folder) => folder.genesis(),
-            None => self.testnet()?.genesis(),
+            Some(folder) => Some(folder.genesis()),
+            // Who has no home has no local testnet either.
+            None => self.testnet().ok().map(|folder| folder.genesis()),
         };
-        Network::new(&node.status, genesis, Some(&found))
+        Network::new(&node.status, genesis, found.as_deref())
     }
 
     /// Collects the names usable on networks of `kind`.
@@ -200,8 +203,8 @@ impl Context {
     /// # Errors
     /// If the folder of keys cannot be read.
     pub(crate) fn names_for(&self, kind: NetworkKind) -> Outcome<Names> {
-        let policies = PolicyStore::open(&self.global)?;
-        Names::new(kind, KeyStore::open(&self.global)?, policies)
+        let policies = PolicyStore::open(&self.global);
+        Names::new(kind, KeyStore::open(&self.global), policies)
     }
 
     /// Collects the names usable on `network`.

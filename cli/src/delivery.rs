@@ -51,7 +51,7 @@ impl Desk<'_> {
     /// [`Exit::Verification`](crate::exit::Exit::Verification); each names the transaction.
     pub(crate) fn deliver(&mut self, mut order: Order, what: &str) -> Outcome<Done> {
         self.listen();
-        let line = LifeLine::new(self.context.output);
+        let line = LifeLine::new(self.context.output, &self.network.unit);
         self.sign(std::slice::from_mut(&mut order))?;
         let (id, _) = order.signed()?;
         let farewell = Farewell::begin(self.context.output, farewell(id))?;
@@ -100,7 +100,8 @@ impl Desk<'_> {
             while under_way.len() < IN_FLIGHT_MAX
                 && let Some(order) = waiting.next()
             {
-                let mut errand = Errand::new(order, output, LifeLine::new(output.hushed()));
+                let line = LifeLine::new(output.hushed(), &self.network.unit);
+                let mut errand = Errand::new(order, output, line);
                 let handed = errand.hand_in(self);
                 handed.map_err(|error| (errand.order.place, named(error, &errand)))?;
                 under_way.push_back(errand);

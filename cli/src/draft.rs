@@ -61,6 +61,15 @@ impl Draft {
         }
     }
 
+    /// Returns the most that a payment to one could be of what the sender holds; `None` if this is
+    /// something else, or nothing would be left.
+    pub(crate) fn most(&self, held: Amount) -> Option<Amount> {
+        let [Action::Transfer { .. }] = self.actions.as_slice() else {
+            return None;
+        };
+        held.checked_sub(self.fee).filter(|most| *most > 0)
+    }
+
     /// Returns what the signatures cover. The sender is named only where its authority was
     /// replaced: naming what can be derived is refused by the ledger.
     pub(crate) fn body(&self) -> Body {

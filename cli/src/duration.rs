@@ -31,14 +31,16 @@ pub(crate) fn as_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Writes a span the way people read it: `68 ms`, `1.9 s`, `2 min`.
+/// Writes a span the way people read it: `68 ms`, `1.9 s`, `2 min`, `24 h`, `7 days`.
 pub(crate) fn show(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..100_000 if ms.is_multiple_of(1_000) => format!("{} s", ms / 1_000),
         1_000..100_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min", (ms + 30_000) / 60_000),
+        100_000..6_000_000 => format!("{} min", (ms + 30_000) / 60_000),
+        6_000_000..172_800_000 => format!("{} h", (ms + 1_800_000) / 3_600_000),
+        _ => format!("{} days", (ms + 43_200_000) / 86_400_000),
     }
 }
 
@@ -69,6 +71,9 @@ mod tests {
         assert_eq!(show(Duration::from_millis(68)), "68 ms");
         assert_eq!(show(Duration::from_millis(1_940)), "1.9 s");
         assert_eq!(show(Duration::from_secs(120)), "2 min");
+        assert_eq!(show(Duration::from_secs(5_999)), "100 min");
+        assert_eq!(show(Duration::from_secs(86_400)), "24 h");
+        assert_eq!(show(Duration::from_secs(7 * 86_400)), "7 days");
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use serde_json::json;
 use starling_ledger::hash::Hash;
 use starling_ledger::transaction::{TransactionId, WireId};
 
+use crate::amount::first_amount;
 use crate::desk::Desk;
 use crate::duration;
 use crate::error::{BEHIND, CliError, Outcome};
@@ -206,7 +207,7 @@ impl Errand {
             Err(error) if error.code == "known" => return Ok(Heard::Waits),
             Err(error) => {
                 let refusal = Refusal::of(&error.code);
-                self.refusal = Some(error);
+                self.refusal = Some(self.in_words(desk, error));
                 return Ok(Heard::Refused(refusal));
             }
             Ok(told) => told,
@@ -378,6 +379,23 @@ impl Errand {
             self.note_handed_in(desk);
             desk.end_turn();
         }
+    }
+
+    /// Says in the network's unit why a node refuses, and the most that could be sent.
+    fn in_words(&self, desk: &Desk<'_>, error: CliError) -> CliError {
+        let unit = &desk.network.unit;
+        let mut message = unit.speak(&error.message);
+        let draft = &self.order.draft;
+        if error.code == "funds"
+            && let Some(held) = first_amount(&error.message)
+            && let Some(most) = draft.most(held)
+        {
+            message.push_str(&format!(
+                "; the most that can be sent is {}",
+                unit.full(most)
+            ));
+        }
+        CliError { message, ..error }
     }
 
     /// Says what is known when the time is over.

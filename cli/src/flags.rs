@@ -174,6 +174,19 @@ fn levels(matches: &ArgMatches) -> Vec<Level<'_>> {
     levels
 }
 
+/// Says whether the command of these words has a use for a flag, its own or a global one.
+pub(crate) fn takes(path: &str, flag: &str) -> bool {
+    let mut command = Cli::command();
+    for word in path.split_whitespace() {
+        match command.find_subcommand(word).cloned() {
+            Some(child) => command = child,
+            None => return false,
+        }
+    }
+    let is_own = command.get_arguments().any(|arg| arg.get_id() == flag);
+    is_own || uses(path, flag)
+}
+
 fn uses(path: &str, flag: &str) -> bool {
     let covers = |named: &&str| path == *named || path.starts_with(&format!("{named} "));
     let mut rows = USES.iter().filter(|(name, _)| *name == flag);

@@ -7,6 +7,9 @@
 //! | turns of senders | `$XDG_DATA_HOME/starling/senders` or `--data-dir`/senders |
 //! | last verified blocks | `$XDG_DATA_HOME/starling/verified` or `--data-dir`/verified |
 //! | testnets | `$XDG_STATE_HOME/starling/testnets/NAME` |
+//!
+//! Without these variables the home folder is what `HOME` says, else the system's list of users. A
+//! service may have none: what asks a node that was named then goes on without keys and memory.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -26,6 +29,11 @@ pub(crate) fn data(global: &Global) -> Outcome<PathBuf> {
         Some(folder) => Ok(folder.clone()),
         None => base("XDG_DATA_HOME", ".local/share").map(|base| base.join("starling")),
     }
+}
+
+/// Returns a folder of keys and the like; `None` for a user without a home who named none.
+pub(crate) fn of_data(global: &Global, name: &str) -> Option<PathBuf> {
+    data(global).ok().map(|data| data.join(name))
 }
 
 /// Returns the folder of all testnets.
@@ -88,6 +96,17 @@ pub(crate) fn check_name(what: &str, name: &str) -> Outcome {
     )))
 }
 
+/// Makes the error for what needs a folder of the user's, where there is none.
+pub(crate) fn no_home(variable: &str) -> CliError {
+    let message = format!("no home folder: neither {variable} nor HOME is set");
+    CliError::new(Exit::Config, message).next(format!("set {variable} to an absolute path"))
+}
+
+/// What `HOME` says, else the list of users.
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
 fn base(variable: &str, below_home: &str) -> Outcome<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name)
@@ -95,11 +114,8 @@ fn base(variable: &str, below_home: &str) -> Outcome<PathBuf> {
             .filter(|path| path.is_absolute())
     };
     absolute(variable)
-        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
-        .ok_or_else(|| {
-            CliError::new(Exit::Config, format!("neither {variable} nor HOME is set"))
-                .next(format!("set {variable} to an absolute path"))
-        })
+        .or_else(|| home().map(|home| home.join(below_home)))
+        .ok_or_else(|| no_home(variable))
 }
 
 #[cfg(test)]

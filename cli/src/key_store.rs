@@ -1,7 +1,7 @@
 //! The user's own keys: one file per name.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use starling_ledger::address::AccountId;
 use starling_ledger::authority::Authority;
@@ -17,7 +17,7 @@ const EXTENSION: &str = "toml";
 /// The folder of keys.
 #[derive(Debug)]
 pub(crate) struct KeyStore {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
 }
 
 /// What may be shown of a key.
@@ -42,13 +42,15 @@ pub(crate) fn account_of(public: PublicKey) -> AccountId {
 }
 
 impl KeyStore {
-    /// Names the folder; it need not exist.
-    ///
-    /// # Errors
-    /// If the user has no home folder and named none.
-    pub(crate) fn open(global: &Global) -> Outcome<Self> {
-        let folder = folders::data(global)?.join("keys");
-        Ok(Self { folder })
+    /// Names the folder; it need not exist, nor need the user have a place for it.
+    pub(crate) fn open(global: &Global) -> Self {
+        let folder = folders::of_data(global, "keys");
+        Self { folder }
+    }
+
+    fn folder(&self) -> Outcome<&Path> {
+        let folder = self.folder.as_deref();
+        folder.ok_or_else(|| folders::no_home("XDG_DATA_HOME"))
     }
 
     /// Returns the file of the key called `name`.
@@ -57,7 +59,7 @@ impl KeyStore {
     /// If that is no possible name.
     pub(crate) fn path(&self, name: &str) -> Outcome<PathBuf> {
         folders::check_name("key", name)?;
-        Ok(self.folder.join(name).with_extension(EXTENSION))
+        Ok(self.folder()?.join(name).with_extension(EXTENSION))
     }
 
     /// Says whether there is a key of this name.
@@ -85,7 +87,7 @@ impl KeyStore {
             )
         })?;
         let key = SecretKey::from_bytes(&seed);
-        folders::create_private(&self.folder)?;
+        folders::create_private(self.folder()?)?;
         key_file::write(&path, &key)?;
         Ok(KeyInfo {
             name: name.to_owned(),
@@ -99,7 +101,7 @@ impl KeyStore {
     /// [`Exit::Key`] if there is none.
     pub(crate) fn secret(&self, name: &str) -> Outcome<SecretKey> {
         if !self.has(name) {
-            let message = format!("no key called `{name}` in {}", self.folder.display());
+            let message = format!("no key called `{name}` in {}", self.folder()?.display());
             return Err(CliError::new(Exit::Key, message)
                 .next(format!("starling key list, or: starling key new {name}")));
         }
@@ -122,12 +124,12 @@ impl KeyStore {
     /// # Errors
     /// If the folder or a file in it cannot be read.
     pub(crate) fn list(&self) -> Outcome<Vec<KeyInfo>> {
-        if !self.folder.exists() {
+        let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else {
             return Ok(Vec::new());
-        }
+        };
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).on("list", &self.folder)? {
-            let path = entry.on("list", &self.folder)?.path();
+        for entry in fs::read_dir(folder).on("list", folder)? {
+            let path = entry.on("list", folder)?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             if let Some(stem) = stem
                 && path

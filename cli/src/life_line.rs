@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 use starling_ledger::transaction::TransactionId;
 
+use crate::amount::Unit;
 use crate::command::status::quorum;
 use crate::duration;
 use crate::names::Names;
@@ -19,6 +20,7 @@ use crate::rpc::reply;
 #[derive(Debug)]
 pub(crate) struct LifeLine {
     output: Output,
+    unit: Unit,
     /// When it was signed.
     started: Instant,
     shown: BTreeSet<&'static str>,
@@ -29,9 +31,10 @@ pub(crate) struct LifeLine {
 
 impl LifeLine {
     /// Starts the clock.
-    pub(crate) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output, unit: &Unit) -> Self {
         Self {
             output,
+            unit: unit.clone(),
             started: Instant::now(),
             shown: BTreeSet::new(),
             stages_ms: Vec::new(),
@@ -41,7 +44,7 @@ impl LifeLine {
 
     /// Begins anew: the transaction was signed again.
     pub(crate) fn restart(&mut self) {
-        *self = Self::new(self.output);
+        *self = Self::new(self.output, &self.unit.clone());
     }
 
     /// Returns how long ago it was signed, milliseconds.
@@ -99,7 +102,8 @@ impl LifeLine {
                 self.stage("proposed", &detail);
             }
             "left" => {
-                let reason = event.reason.clone().unwrap_or_default();
+                let reason = event.reason.as_deref().unwrap_or_default();
+                let reason = self.unit.speak(reason);
                 self.stage("left", &reason);
                 self.left = Some(reason);
                 return true;
@@ -158,7 +162,11 @@ mod tests {
                 ..TransactionEvent::default()
             })
         };
-        let mut line = LifeLine::new(Output::unparsed(true));
+        let star = Unit {
+            symbol: "STAR".to_owned(),
+            decimals: 6,
+        };
+        let mut line = LifeLine::new(Output::unparsed(true), &star);
         let names = names();
         assert!(!line.hear(&left(&TransactionId(Hash::ZERO)), &id, &names));
         assert_eq!(line.left, None);

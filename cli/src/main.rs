@@ -7,6 +7,7 @@
 // The macros panic where nobody reads what they print.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod args;
 mod error;
 mod exit;
@@ -62,6 +63,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::again::Typed;
 use crate::args::Cli;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return unparsed(&error),
     };
-    let output = Output::new(&cli.global);
+    let output = Output::new(&cli.global, Typed::of(&matches));
     let usable = flags::check(&matches).and_then(|()| core_files::forbid());
     let ended = usable.and_then(|()| command::run(&cli, output));
     let exit = match ended {
@@ -84,7 +86,18 @@ fn main() -> ExitCode {
             error.exit
         }
     };
-    ExitCode::from(exit.number())
+    ExitCode::from(told(exit, output).number())
+}
+
+/// Ends with another exit code than success where the result could not be written.
+fn told(exit: Exit, output: Output) -> Exit {
+    let Some(reason) = output::unwritten().filter(|_| exit == Exit::Ok) else {
+        return exit;
+    };
+    output.warn(&format!(
+        "the command was carried out, and its result cannot be written: {reason}"
+    ));
+    Exit::Io
 }
 
 /// Answers a command line that clap did not accept, or one that asks for help or the version.
@@ -95,7 +108,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     );
     let json = std::env::args_os().any(|argument| argument == "--json");
     if asked || !json {
-        let _ = error.print();
+        output::written(error.print());
     } else {
         let text = error.to_string();
         let message = text.split("\n\n").next().unwrap_or_default();
@@ -104,5 +117,5 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         Output::unparsed(true).error(&error);
     }
     let exit = if asked { Exit::Ok } else { Exit::Usage };
-    ExitCode::from(exit.number())
+    ExitCode::from(told(exit, Output::unparsed(json)).number())
 }

@@ -170,11 +170,18 @@ impl Names {
             Err(error @ AddressError::OtherNetwork { .. }) => Err(error).exit(Exit::WrongNetwork),
             Err(AddressError::Malformed { .. }) if !text.contains('1') || text.len() < 20 => {
                 let message = format!("`{text}` is neither a key of yours nor an address");
+                let message = message + &self.suggestion(text);
                 Err(CliError::usage(message)
                     .next(format!("starling key list, or: starling key new {text}")))
             }
             Err(error) => Err(CliError::usage(format!("`{text}`: {error}"))),
         }
+    }
+
+    /// Names a known name of which `text` may be a slip.
+    fn suggestion(&self, text: &str) -> String {
+        let meant = self.known.values().find(|name| is_slip(text, name));
+        meant.map_or(String::new(), |name| format!("; did you mean {name}?"))
     }
 
     /// Returns the name of `account`, or its shortened address.
@@ -202,6 +209,21 @@ impl Names {
     }
 }
 
+/// Says whether one letter of `name` is missing, too many, another one, or swapped with the next.
+fn is_slip(text: &str, name: &str) -> bool {
+    let (text, name) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let alike = text.bytes().zip(name.bytes());
+    let start = alike.take_while(|(one, other)| one == other).count();
+    let (text, name) = (&text.as_bytes()[start..], &name.as_bytes()[start..]);
+    let alike = text.iter().rev().zip(name.iter().rev());
+    let end = alike.take_while(|(one, other)| one == other).count();
+    match (&text[..text.len() - end], &name[..name.len() - end]) {
+        ([], []) | ([_], [] | [_]) | ([], [_]) => true,
+        ([first, second], [third, fourth]) => first == fourth && second == third,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use starling_ledger::genesis::local_consensus_key;
@@ -215,6 +237,16 @@ mod tests {
         }
         for name in ["alcie", "Alice", "n0", "n65", "n01", "n", ""] {
             assert!(!is_public(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_slip_is_one_letter() {
+        for slip in ["alcie", "alic", "Alice", "aalice", "alise", "allice"] {
+            assert!(is_slip(slip, "alice"), "{slip}");
+        }
+        for other in ["bob", "al", "acile", "alicia", ""] {
+            assert!(!is_slip(other, "alice"), "{other}");
         }
     }
 

@@ -6,13 +6,16 @@
 //! same number as text, `…_base_text` and `…power_text`.
 //!
 //! # Invariants
-//! A reader that has gone away (`starling … | head`) is no error: what is left is dropped in
-//! silence and the command goes on to its own exit code.
+//! - A reader that has gone away (`starling … | head`) is no error: what is left is dropped in
+//!   silence and the command goes on to its own exit code.
+//! - Any other result that cannot be written ([`unwritten`]) costs the exit code of success.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::again::Typed;
 use crate::args::{Color, Global};
 use crate::error::CliError;
 
@@ -21,12 +24,17 @@ const ENVELOPE_VERSION: u8 = 1;
 /// Names of voting powers, which are amounts of stake.
 const POWERS: [&str; 2] = ["power", "total_power"];
 
+/// Why the first line that could not be written was not.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
 /// How to talk to the user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
     color: bool,
+    /// What the next command has to be given, too.
+    typed: Option<&'static Typed>,
 }
 
 /// Colours of words that must not be missed.
@@ -42,7 +50,7 @@ pub(crate) enum Tone {
 
 impl Output {
     /// Decides from the flags and the terminal.
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global, typed: Typed) -> Self {
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -56,6 +64,8 @@ impl Output {
             json: global.json,
             quiet: global.quiet,
             color,
+            // There is one command line, as long as there is the process.
+            typed: Some(Box::leak(Box::new(typed))),
         }
     }
 
@@ -65,6 +75,7 @@ impl Output {
             json,
             quiet: false,
             color: false,
+            typed: None,
         }
     }
 
@@ -125,8 +136,14 @@ impl Output {
     /// Names the next command, for people only.
     pub(crate) fn next(self, command: &str) {
         if !self.json {
+            let command = self.complete(command);
             self.note(&self.paint(Tone::Faint, &format!("next: {command}")));
         }
+    }
+
+    fn complete(self, next: &str) -> String {
+        let typed = self.typed.map(|typed| typed.complete(next));
+        typed.unwrap_or_else(|| next.to_owned())
     }
 
     /// Prints an error where it belongs.
@@ -138,7 +155,7 @@ impl Output {
                 "message": error.message,
             });
             if let Some(next) = &error.next {
-                body["next"] = json!(next);
+                body["next"] = json!(self.complete(next));
             }
             if let Some(id) = &error.id {
                 body["id"] = json!(id);
@@ -150,7 +167,7 @@ impl Output {
         let word = self.paint(Tone::Bad, "error:");
         let _ = writeln!(stderr, "{word} {}", error.message);
         if let Some(next) = &error.next {
-            let _ = writeln!(stderr, "  next: {next}");
+            let _ = writeln!(stderr, "  next: {}", self.complete(next));
         }
     }
 
@@ -189,10 +206,24 @@ fn add_texts(data: &mut Value) {
     }
 }
 
-/// Writes a line to stdout at once; a closed pipe is nobody's fault.
+/// Returns why a part of the result could not be written, if one could not.
+pub(crate) fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
+}
+
+/// Remembers that a part of the result could not be written; a closed pipe is nobody's fault.
+pub(crate) fn written(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error.to_string());
+    }
+}
+
+/// Writes a line to stdout at once.
 fn print(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
 #[cfg(test)]

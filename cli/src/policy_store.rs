@@ -4,7 +4,7 @@
 //! the keys, so each policy that is made here, or given to an account, is kept.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use starling_ledger::address::AccountId;
@@ -27,7 +27,7 @@ const HASH_DIGITS: usize = 16;
 /// The folder of policies.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyStore {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
 }
 
 /// A policy and what it is called.
@@ -55,18 +55,16 @@ impl NamedPolicy {
 }
 
 impl PolicyStore {
-    /// Names the folder; it need not exist.
-    ///
-    /// # Errors
-    /// If the user has no home folder and named none.
-    pub(crate) fn open(global: &Global) -> Outcome<Self> {
-        let folder = folders::data(global)?.join("policies");
-        Ok(Self { folder })
+    /// Names the folder; it need not exist, nor need the user have a place for it.
+    pub(crate) fn open(global: &Global) -> Self {
+        let folder = folders::of_data(global, "policies");
+        Self { folder }
     }
 
     /// Uses the folder at `folder`.
     #[cfg(test)]
     pub(crate) fn at(folder: PathBuf) -> Self {
+        let folder = Some(folder);
         Self { folder }
     }
 
@@ -98,7 +96,7 @@ impl PolicyStore {
             keys: wanted.keys().iter().map(ToString::to_string).collect(),
         };
         let body = toml::to_string(&fields).exit(Exit::Failure)?;
-        folders::create_private(&self.folder)?;
+        folders::create_private(self.folder()?)?;
         folders::write_private(&self.path(&name)?, format!("{HEADING}{body}").as_bytes())?;
         Ok(NamedPolicy { name, authority })
     }
@@ -138,12 +136,12 @@ impl PolicyStore {
     /// # Errors
     /// If the folder or a file in it cannot be read.
     pub(crate) fn list(&self) -> Outcome<Vec<NamedPolicy>> {
-        if !self.folder.exists() {
+        let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else {
             return Ok(Vec::new());
-        }
+        };
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).on("list", &self.folder)? {
-            let path = entry.on("list", &self.folder)?.path();
+        for entry in fs::read_dir(folder).on("list", folder)? {
+            let path = entry.on("list", folder)?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             let extension = path.extension().and_then(|extension| extension.to_str());
             if let (Some(stem), Some(EXTENSION)) = (stem, extension) {
@@ -159,9 +157,14 @@ impl PolicyStore {
             .collect())
     }
 
+    fn folder(&self) -> Outcome<&Path> {
+        let folder = self.folder.as_deref();
+        folder.ok_or_else(|| folders::no_home("XDG_DATA_HOME"))
+    }
+
     fn path(&self, name: &str) -> Outcome<PathBuf> {
         folders::check_name("policy", name)?;
-        Ok(self.folder.join(name).with_extension(EXTENSION))
+        Ok(self.folder()?.join(name).with_extension(EXTENSION))
     }
 }
 

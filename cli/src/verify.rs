@@ -81,7 +81,7 @@ impl<'a> Verifier<'a> {
     /// [`Exit::Verification`] if the node contradicts the checkpoint; if the memory cannot be read.
     pub(crate) fn new(node: &'a Node, genesis: &'a Genesis) -> Outcome<Self> {
         let (global, output) = (&node.settings.global, node.settings.output);
-        let memory = Memory::open(global, genesis.hash())?;
+        let memory = Memory::open(global, genesis.hash());
         let begin = Trusted::genesis(genesis).exit(Exit::Config)?;
         let remembered = memory.recall(genesis, output)?;
         let is_first = remembered.is_none();

@@ -339,6 +339,53 @@ fn repeat_under_one_id_asks_before_it_submits() {
 }
 
 #[test]
+fn a_refusal_speaks_the_networks_unit_and_says_the_most_that_can_be_sent() {
+    let mut script = script(false);
+    let reason = "the account holds 3000000 base units, 25000800 base units are needed";
+    let refusal = json!({"code": -32001, "message": "rejected",
+                         "data": {"code": "funds", "reason": reason}});
+    script.insert("submit", Err(refusal));
+    let line = ["send", "alice", "bob", "25", "--fee", "0.5"];
+    let (code, envelope, _) = run(script, &line);
+    assert_eq!(code, 4, "{envelope}");
+    assert_eq!(
+        envelope["error"]["message"],
+        "rejected: the account holds 3 STAR, 25.0008 STAR are needed; the most that can be sent \
+         is 2.5 STAR"
+    );
+}
+
+#[test]
+fn who_asks_a_node_by_its_url_needs_no_home() {
+    use std::os::unix::process::CommandExt as _;
+    let url = serve(script(false));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let binary = folder.path().join("starling");
+    std::fs::copy(env!("CARGO_BIN_EXE_starling"), &binary).expect("a copy");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("root or the owner");
+    for line in [
+        &["status"][..],
+        &["peers"],
+        &["validators"],
+        &["account", "show", "alice"],
+    ] {
+        let mut command = Command::new(&binary);
+        command.args(line).args(["--node", &url, "--json"]);
+        // No user has this number, so that the list of users names no home either.
+        command.env_clear().uid(54_321).current_dir("/");
+        let output = command.output().expect("root may be anybody");
+        let told = String::from_utf8_lossy(&output.stdout);
+        let envelope: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(output.status.code(), Some(0), "{line:?}: {envelope}");
+    }
+    let mut command = Command::new(&binary);
+    command.args(["key", "new", "carol", "--json"]).env_clear();
+    let output = command.uid(54_321).output().expect("root may be anybody");
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+}
+
+#[test]
 fn batch_with_a_wrong_row_or_too_little_funds_sends_nothing() {
     // The script knows no `submit`: whatever was sent would be a failure.
     let send = |file: &str| run(script(false), &["send", "alice", "--batch", file]);

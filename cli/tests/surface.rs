@@ -74,6 +74,41 @@ fn help_and_version_go_to_stdout_and_are_no_errors() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_ends_with_74_and_a_reader_that_left_does_not() {
+    let home = Home::new();
+    let full = || {
+        fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full")
+    };
+    for line in [
+        &["--help"][..],
+        &["--version"],
+        &["key", "new", "carol"],
+        &["key", "list"],
+        &["key", "list", "--json"],
+        &["genesis", "new"],
+    ] {
+        let output = home.command(line).stdout(full()).output();
+        let output = output.expect("the binary starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{line:?}: {told}");
+        assert!(told.contains("its result cannot be written"), "{told}");
+    }
+    // What failed anyhow keeps its own code.
+    let output = home
+        .command(&["key", "show", "nobody", "--json"])
+        .stdout(full())
+        .output();
+    assert_eq!(output.expect("the binary starts").status.code(), Some(8));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = home.command(&["key", "list"]).stdout(writer).output();
+    assert_eq!(output.expect("the binary starts").status.code(), Some(0));
+}
+
+#[test]
 fn wrong_command_lines_are_usage_errors_in_words_and_in_json() {
     let home = Home::new();
     for arguments in [

@@ -40,6 +40,15 @@ impl SmallDisk {
         disk
     }
 
+    /// Takes the room that is left, but for so many bytes.
+    fn leave(&self, bytes: u64) {
+        let filler = File::options().write(true).open(self.fill());
+        let filler = filler.expect("the filler");
+        let length = filler.metadata().expect("the filler").len();
+        let length = length.checked_sub(bytes).expect("that much was free");
+        filler.set_len(length).expect("the filler");
+    }
+
     /// Takes all room that is left; what was taken is given back by deleting the file.
     fn fill(&self) -> PathBuf {
         let path = self.folder.join("filler");
@@ -121,6 +130,17 @@ fn a_disk_that_fills_up_under_load_stops_the_node_and_nothing_is_lost() {
     .concat());
     node.kill().expect("a child");
     node.wait().expect("a child");
+}
+
+#[test]
+fn a_small_ledger_is_executed_again_where_little_room_is_left() {
+    let testnet = Testnet::up(1);
+    testnet.ok(&["send", "alice", "bob", "1"]);
+    testnet.stop();
+    let disk = SmallDisk::under(testnet.data_of("n1"));
+    disk.leave(28 << 20);
+    let checked = testnet.data(&["db", "check", "n1", "--full"]);
+    assert_eq!(checked["depth"], "full");
 }
 
 /// The last block that a node called final.

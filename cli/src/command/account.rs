@@ -157,9 +157,10 @@ fn show(
         holding.words()
     );
     context.output.result(&answer, &text);
+    let other = if account == "bob" { "alice" } else { "bob" };
     context
         .output
-        .next(&format!("starling send {account} bob 1"));
+        .next(&format!("starling send {account} {other} 1"));
     Ok(())
 }
 

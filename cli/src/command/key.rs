@@ -102,7 +102,7 @@ enum Kind {
 /// [`Exit::Key`] if there is no such key, the name is taken, or the kind of network is not
 /// supported.
 pub(crate) fn run(context: &Context, args: &KeyArgs) -> Outcome {
-    let store = KeyStore::open(&context.global)?;
+    let store = KeyStore::open(&context.global);
     match &args.command {
         KeyCommand::New { name, network } => new(context, &store, name, *network),
         KeyCommand::List => list(context, &store),
@@ -132,7 +132,7 @@ fn new(context: &Context, store: &KeyStore, name: &str, network: Kind) -> Outcom
         let message = format!("`{name}` is a public name of local networks: everybody has its key");
         return Err(CliError::new(Exit::Key, message).next("choose another name"));
     }
-    if PolicyStore::open(&context.global)?.find(name)?.is_some() {
+    if PolicyStore::open(&context.global).find(name)?.is_some() {
         let message = format!("`{name}` is the name of a policy already");
         return Err(CliError::new(Exit::Key, message).next("choose another name"));
     }

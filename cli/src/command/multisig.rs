@@ -94,7 +94,7 @@ pub(crate) fn run(context: &Context, args: &MultisigArgs) -> Outcome {
 
 fn new(context: &Context, (m, keys): (u8, &[String]), name: Option<&str>) -> Outcome {
     if let Some(name) = name
-        && (names::is_public(name) || KeyStore::open(&context.global)?.has(name))
+        && (names::is_public(name) || KeyStore::open(&context.global).has(name))
     {
         let message = format!("`{name}` is the name of a key already");
         return Err(CliError::new(Exit::Key, message).next("choose another name"));

@@ -275,7 +275,7 @@ impl Voter {
         if path.is_file() {
             return key_file::read(path);
         }
-        let store = KeyStore::open(&desk.context.global)?;
+        let store = KeyStore::open(&desk.context.global);
         if store.has(text) {
             return store.secret(text);
         }

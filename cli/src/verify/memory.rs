@@ -31,22 +31,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The file of one network.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     network: Hash,
 }
 
 impl Memory {
-    /// Names the file of `network`. Nothing is read yet.
-    ///
-    /// # Errors
-    /// If the user has no home folder and named none.
-    pub(super) fn open(global: &Global, network: Hash) -> Outcome<Self> {
-        let folder = folders::data(global)?.join("verified");
-        Ok(Self { folder, network })
+    /// Names the file of `network`; a user may have no place for one. Nothing is read yet.
+    pub(super) fn open(global: &Global, network: Hash) -> Self {
+        let folder = folders::of_data(global, "verified");
+        Self { folder, network }
     }
 
-    fn path(&self, ending: &str) -> PathBuf {
-        self.folder.join(format!("{}.{ending}", self.network))
+    fn folder(&self) -> Outcome<&Path> {
+        let folder = self.folder.as_deref();
+        folder.ok_or_else(|| folders::no_home("XDG_DATA_HOME"))
+    }
+
+    fn path(&self, ending: &str) -> Outcome<PathBuf> {
+        Ok(self.folder()?.join(format!("{}.{ending}", self.network)))
     }
 
     /// Returns the last point that was verified; `None` where there is none, or a damaged one.
@@ -54,7 +56,10 @@ impl Memory {
     /// # Errors
     /// If the file is there and cannot be read.
     pub(super) fn recall(&self, genesis: &Genesis, output: Output) -> Outcome<Option<Trusted>> {
-        let path = self.path("head");
+        if self.folder.is_none() {
+            return Ok(None);
+        }
+        let path = self.path("head")?;
         let Some(bytes) = read(&path).on("read", &path)? else {
             return Ok(None);
         };
@@ -63,7 +68,7 @@ impl Memory {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        let aside = self.path("damaged");
+        let aside = self.path("damaged")?;
         let kept = match fs::rename(&path, &aside) {
             Ok(()) => format!("it is set aside as {}", aside.display()),
             Err(error) => format!("it cannot be set aside: {error}"),
@@ -85,8 +90,8 @@ impl Memory {
         let Some(bytes) = trusted.to_bytes() else {
             return Ok(());
         };
-        let _turn = Turn::wait(&self.path("lock"), PATIENCE)?;
-        let path = self.path("head");
+        let _turn = Turn::wait(&self.path("lock")?, PATIENCE)?;
+        let path = self.path("head")?;
         let known = read(&path).on("read", &path)?;
         let known = known.and_then(|known| Trusted::from_bytes(genesis, &known).ok()?.ok());
         if let Some(known) = known {
@@ -111,8 +116,8 @@ impl Memory {
     /// # Errors
     /// If the file cannot be written.
     pub(super) fn evidence(&self, conflict: &Conflict) -> Outcome<PathBuf> {
-        folders::create_private(&self.folder)?;
-        let path = self.path(&format!("conflict-{}.json", conflict.other.height));
+        folders::create_private(self.folder()?)?;
+        let path = self.path(&format!("conflict-{}.json", conflict.other.height))?;
         let text = serde_json::json!(ConflictReply::new(&self.network, conflict));
         folders::write_private(&path, text.to_string().as_bytes())?;
         Ok(path)
@@ -167,7 +172,7 @@ mod tests {
 
     fn memory(folder: &Path, genesis: &Genesis) -> Memory {
         Memory {
-            folder: folder.join("verified"),
+            folder: Some(folder.join("verified")),
             network: genesis.hash(),
         }
     }
@@ -219,8 +224,8 @@ mod tests {
         assert_eq!(height(&memory(folder.path(), &other), &other), None);
         // A file in the wrong place is set aside.
         let second = memory(folder.path(), &other);
-        fs::copy(first.path("head"), second.path("head")).unwrap();
+        fs::copy(first.path("head").unwrap(), second.path("head").unwrap()).unwrap();
         assert_eq!(height(&second, &other), None);
-        assert!(second.path("damaged").exists());
+        assert!(second.path("damaged").unwrap().exists());
     }
 }

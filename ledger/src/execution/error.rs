@@ -41,7 +41,7 @@ pub enum ApplyError {
     #[error("the account has used its last nonce")]
     NonceExhausted,
     /// The account holds too little.
-    #[error("the account holds {balance} base units, {needed} are needed")]
+    #[error("the account holds {balance} base units, {needed} base units are needed")]
     Funds {
         /// What it holds when the amount is due.
         balance: Amount,
@@ -49,7 +49,7 @@ pub enum ApplyError {
         needed: u128,
     },
     /// The fee offered is too low.
-    #[error("a fee of {offered} base units, {required} are required")]
+    #[error("a fee of {offered} base units, {required} base units are required")]
     Fee {
         /// What was offered.
         offered: Amount,
@@ -69,7 +69,7 @@ pub enum ApplyError {
     #[error("the account has no stake")]
     NoStake,
     /// Less is bonded than is to be released.
-    #[error("{bonded} base units are bonded, {needed} are to be released")]
+    #[error("{bonded} base units are bonded, {needed} base units are to be released")]
     Stake {
         /// What is bonded.
         bonded: Amount,
@@ -77,7 +77,7 @@ pub enum ApplyError {
         needed: Amount,
     },
     /// Too little would be bonded for a validator.
-    #[error("{bonded} base units would be bonded, at least {bond_min} are needed")]
+    #[error("{bonded} base units would be bonded, at least {bond_min} base units are needed")]
     BondMin {
         /// What would be bonded.
         bonded: Amount,
@@ -100,7 +100,7 @@ pub enum ApplyError {
         key: PublicKey,
     },
     /// The list of candidates is full of larger stakes.
-    #[error("{bonded} base units are bonded, the last of the candidates has {least}")]
+    #[error("{bonded} base units are bonded, the last of the candidates has {least} base units")]
     CandidatesFull {
         /// What the account has bonded.
         bonded: Amount,

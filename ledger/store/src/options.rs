@@ -52,6 +52,21 @@ pub struct OpenOptions {
     pub background_jobs_max: i32,
     /// Disk space kept back for a clean stop, in bytes. Default 8 MiB.
     pub reserve_bytes: u64,
+    /// Bytes of the write-ahead logs from which on tables in memory are written out. Default
+    /// 64 MiB. For each log RocksDB takes room for a table from the disk beforehand, up to this.
+    pub wal_bytes_max: u64,
+}
+
+impl OpenOptions {
+    /// For a database that is thrown away: it takes little more of the disk than what is in it.
+    pub fn thrown_away() -> Self {
+        Self {
+            memtables_bytes_max: 8 * MIB,
+            reserve_bytes: 0,
+            wal_bytes_max: 8 * MIB as u64,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for OpenOptions {
@@ -62,6 +77,7 @@ impl Default for OpenOptions {
             open_files_max: 256,
             background_jobs_max: 2,
             reserve_bytes: 8 * MIB as u64,
+            wal_bytes_max: WAL_BYTES_MAX,
         }
     }
 }
@@ -74,7 +90,7 @@ pub(crate) fn database(options: &OpenOptions) -> Options {
     // error: the default mode would start from an older state and say nothing.
     database.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     database.set_track_and_verify_wals_in_manifest(true);
-    database.set_max_total_wal_size(WAL_BYTES_MAX);
+    database.set_max_total_wal_size(options.wal_bytes_max);
     database.set_db_write_buffer_size(options.memtables_bytes_max);
     database.set_max_open_files(options.open_files_max);
     database.set_max_background_jobs(options.background_jobs_max);

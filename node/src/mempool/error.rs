@@ -13,7 +13,8 @@ pub enum MempoolError {
     Known,
     /// Another transaction with this nonce waits, and the fee is not enough higher.
     #[error(
-        "nonce {nonce} is taken by a waiting transaction; replacing it needs a fee of {needed_base}"
+        "nonce {nonce} is taken by a waiting transaction; replacing it needs a fee of \
+         {needed_base} base units"
     )]
     Underpriced {
         /// The nonce.

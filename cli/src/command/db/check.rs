@@ -58,7 +58,12 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     }
     let (report, totals) = check(context, &chain, depth)?;
     if args.full {
-        execute_again(context, &chain, &Side::new(&data_dir, "check"), report)?;
+        execute_again(
+            context,
+            &chain,
+            &Side::thrown_away(&data_dir, "check"),
+            report,
+        )?;
     }
     tell(context, args, &report, &totals);
     Ok(())

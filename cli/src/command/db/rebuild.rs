@@ -22,6 +22,7 @@ use crate::node_exit;
 pub(super) struct Side {
     data_dir: PathBuf,
     folder: PathBuf,
+    options: OpenOptions,
 }
 
 /// How a rebuild ended.
@@ -38,6 +39,15 @@ impl Side {
         Self {
             folder: data_dir.join(format!("ledger.{purpose}")),
             data_dir: data_dir.to_owned(),
+            options: OpenOptions::default(),
+        }
+    }
+
+    /// Names a folder for a ledger that nobody is to keep.
+    pub(super) fn thrown_away(data_dir: &Path, purpose: &str) -> Self {
+        Self {
+            options: OpenOptions::thrown_away(),
+            ..Self::new(data_dir, purpose)
         }
     }
 
@@ -69,7 +79,7 @@ pub(super) fn run(
     to: Option<u64>,
 ) -> Outcome<Rebuilds> {
     side.remove()?;
-    let storage = RocksStorage::open(&side.folder, &OpenOptions::default());
+    let storage = RocksStorage::open(&side.folder, &side.options);
     let storage = storage.map_err(|error| node_exit::storage(&error))?;
     let target: Arc<dyn Storage> = Arc::new(storage);
     let source = chain.snapshot().map_err(|error| failed(&error))?;

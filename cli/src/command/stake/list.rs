@@ -152,7 +152,7 @@ fn asked(context: &Context, args: &ListArgs, names: &Names) -> Outcome<BTreeSet<
     for text in &args.accounts {
         accounts.insert(names.account(text)?);
     }
-    for key in KeyStore::open(&context.global)?.list()? {
+    for key in KeyStore::open(&context.global).list()? {
         accounts.insert(names.account(&key.name).unwrap_or_else(|_| key.account()));
     }
     Ok(accounts)
