@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::fate::{Call, End, Fate, Heard, Refusal, Sent, Step};
 use crate::interrupt::{Farewell, interrupted};
 use crate::key_file::hex;
-use crate::life_line::{LifeLine, halt_words};
+use crate::life_line::{LifeLine, waiting_words};
 use crate::order::Order;
 use crate::output::Output;
 use crate::rpc::reply;
@@ -27,7 +27,7 @@ use crate::verify::VerifiedHeader;
 const ASK_WITH_EVENTS: Duration = Duration::from_millis(500);
 /// The first pause between two questions; each is twice as long as the one before.
 const ASK_FIRST: Duration = Duration::from_millis(50);
-/// How often to ask whether the network stands still.
+/// How often to ask for the state of the node.
 const ASK_STATUS: Duration = Duration::from_secs(1);
 /// How long a node may have a transaction waiting before another one is asked too: the first may be
 /// cut off.
@@ -307,13 +307,11 @@ impl Errand {
         }
     }
 
-    /// Looks whether the network stands still.
+    /// Looks whether there is a reason why no block comes.
     fn look_around(&mut self, desk: &Desk<'_>) {
         self.asked_status = Instant::now();
-        if let Ok(status) = desk.node.rpc.status()
-            && status.consensus.halted
-        {
-            self.line.halted(&status, &desk.names);
+        if let Ok(status) = desk.node.rpc.status() {
+            self.line.waits(&status, &desk.names);
         }
     }
 
@@ -428,14 +426,20 @@ impl Errand {
         };
         let left_ms = self.order.draft.expires_at_ms;
         let left_s = left_ms.saturating_sub(status.head_time_ms) / 1_000;
+        let waits = || {
+            let words = waiting_words(&status, &desk.names);
+            let name = &desk.node.name;
+            format!(
+                "accepted by {name}, waiting: {words}; it stays valid for {left_s} s of block time"
+            )
+        };
         if status.consensus.halted {
-            let message = format!(
-                "accepted by {}, waiting: {}; it stays valid for {left_s} s of block time and will \
-                 be final when validators return: {may}",
-                desk.node.name,
-                halt_words(&status, &desk.names)
-            );
+            let waits = waits();
+            let message = format!("{waits} and will be final when validators return: {may}");
             return CliError::new(Exit::Halted, message).next(show);
+        }
+        if !status.state.ready && !status.state.is_running() {
+            return CliError::new(Exit::NotFinal, format!("{}: {may}", waits())).next(show);
         }
         let left = self.line.left.as_ref();
         let left = left.map_or(String::new(), |why| format!(" ({why})"));

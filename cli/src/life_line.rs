@@ -25,6 +25,8 @@ pub(crate) struct LifeLine {
     started: Instant,
     shown: BTreeSet<&'static str>,
     stages_ms: Vec<(&'static str, u64)>,
+    /// States of the node that were shown.
+    waits_for: BTreeSet<String>,
     /// Why a node let go of it, if one did.
     pub(crate) left: Option<String>,
 }
@@ -38,6 +40,7 @@ impl LifeLine {
             started: Instant::now(),
             shown: BTreeSet::new(),
             stages_ms: Vec::new(),
+            waits_for: BTreeSet::new(),
             left: None,
         }
     }
@@ -114,14 +117,25 @@ impl LifeLine {
         false
     }
 
-    /// Shows that the network stands still.
-    pub(crate) fn halted(&mut self, status: &reply::Status, names: &Names) {
-        self.stage("waiting", &halt_words(status, names));
+    /// Shows why there is no block, once for each state of the node.
+    pub(crate) fn waits(&mut self, status: &reply::Status, names: &Names) {
+        let state = &status.state;
+        if !state.ready && !state.is_running() && self.waits_for.insert(state.word.clone()) {
+            self.shown.remove("waiting");
+            self.stage("waiting", &waiting_words(status, names));
+        }
     }
 }
 
-/// Says that the network stands still, and why.
-pub(crate) fn halt_words(status: &reply::Status, names: &Names) -> String {
+/// Says why there is no block: the network stands still, or this node is no part of it.
+pub(crate) fn waiting_words(status: &reply::Status, names: &Names) -> String {
+    match status.consensus.halted {
+        true => halt_words(status, names),
+        false => status.state.words(),
+    }
+}
+
+fn halt_words(status: &reply::Status, names: &Names) -> String {
     let quorum = quorum(status, names);
     let since = status.consensus.halted_since_ms;
     let since = since.map_or(String::new(), |ms| format!(" since {}", clock(ms)));

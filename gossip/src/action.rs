@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use starling_ledger::block::BlockHash;
@@ -70,6 +71,20 @@ pub enum Action {
         from: PeerId,
         /// The message.
         message: RollMessage,
+    },
+    /// A neighbour measures how far it is: it is told our time as well, by `SendTime`.
+    TimeAsked {
+        /// Who.
+        peer: PeerId,
+    },
+    /// A neighbour told its time when it answered a ping.
+    TimeTold {
+        /// Who.
+        peer: PeerId,
+        /// Its clock, milliseconds since 1970.
+        wall_ms: u64,
+        /// How long the ping and its answer took.
+        round_trip: Duration,
     },
     /// What a neighbour has of a round.
     Have {

@@ -80,6 +80,8 @@ pub enum Dropped {
     SendPeerGone,
     /// A ping above the peer's budget.
     PingOverBudget,
+    /// A time that was not asked for.
+    TimeUnasked,
     /// A vote, proposal or certificate above it.
     MessageOverBudget,
     /// A call or answer of the roll above it.
@@ -112,6 +114,7 @@ impl Place for Dropped {
         Self::SendOversized,
         Self::SendPeerGone,
         Self::PingOverBudget,
+        Self::TimeUnasked,
         Self::MessageOverBudget,
         Self::RollOverBudget,
         Self::HaveOverBudget,
@@ -133,6 +136,7 @@ impl Place for Dropped {
             Self::SendOversized => ("sent_frame", "oversized"),
             Self::SendPeerGone => ("sent_frame", "peer_gone"),
             Self::PingOverBudget => ("ping", "over_budget"),
+            Self::TimeUnasked => ("time", "unasked"),
             Self::MessageOverBudget => ("message", "over_budget"),
             Self::RollOverBudget => ("roll", "over_budget"),
             Self::HaveOverBudget => ("have", "over_budget"),

@@ -21,7 +21,7 @@ use crate::fault::PeerFault;
 use crate::flood::{Flood, Messages};
 use crate::input::{ConfiguredPeer, Input};
 use crate::link::LinkId;
-use crate::overlay::{AddressStatus, Bans, Overlay, PeerStatus};
+use crate::overlay::{AddressStatus, Bans, FailedPeer, Overlay, PeerStatus};
 use crate::peer_id::PeerId;
 use crate::random::{Purpose, Random};
 use crate::round_trip::RoundTrip;
@@ -83,6 +83,9 @@ impl Gossip {
             }
             Input::Wake => {}
             Input::AddPeer(peer) => self.overlay.add_peer(now, peer),
+            Input::NameLookedUp { name, failure } => {
+                self.overlay.name_looked_up(now, name, failure);
+            }
             Input::ForgetPeer(address) => self.overlay.forget_peer(address),
             Input::Ban { peer, duration } => self.overlay.ban(now, peer, duration, out),
             Input::Unban(peer) => self.overlay.unban(now, peer),
@@ -188,7 +191,29 @@ impl Gossip {
         self.overlay.links().count()
     }
 
-    /// Lists all addresses and how the last dial of each went, for `peers --failed`.
+    /// Returns how many peers are up and were heard of late.
+    pub fn answering(&self, now: Instant) -> usize {
+        self.overlay.answering(now)
+    }
+
+    /// Lists what was tried to get a neighbour and led to nothing, for `peers --failed`.
+    pub fn failed(&self) -> Vec<FailedPeer> {
+        self.overlay.failed()
+    }
+
+    /// Returns the highest height that any peer claims, also one that is not believed at the
+    /// moment: it may be slow.
+    pub fn claimed_height(&self) -> Height {
+        self.sync.claimed_height()
+    }
+
+    /// Returns from which block on neighbours keep blocks, if all that have more than this node
+    /// have pruned the one that it needs next.
+    pub fn pruned_from(&self) -> Option<Height> {
+        self.sync.pruned_from()
+    }
+
+    /// Lists all addresses and how the last dial of each went.
     pub fn addresses(&self) -> Vec<AddressStatus> {
         self.overlay.addresses()
     }

@@ -170,6 +170,20 @@ pub enum Input {
     AddPeer(ConfiguredPeer),
     /// The peer that a person wants has left this address: it is one like others now.
     ForgetPeer(SocketAddr),
+    /// A peer's name was looked up.
+    NameLookedUp {
+        /// The name and its port.
+        name: String,
+        /// Why it was not found, if it was not.
+        failure: Option<String>,
+    },
+    /// The answer to `Action::TimeAsked`.
+    SendTime {
+        /// Who asked.
+        peer: PeerId,
+        /// Our clock, milliseconds since 1970.
+        wall_ms: u64,
+    },
     /// A person wants no more of a peer.
     Ban {
         /// Who.

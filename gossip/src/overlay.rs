@@ -17,6 +17,7 @@
 pub mod address_book;
 pub mod bans;
 mod exchange;
+pub mod failure;
 mod handshake;
 pub mod session;
 pub mod status;
@@ -30,7 +31,8 @@ use starling_ledger::vote::Height;
 
 pub use address_book::{AddressBook, AddressSource, AddressStatus};
 pub use bans::{Ban, Bans};
-pub use status::PeerStatus;
+pub use failure::Failure;
+pub use status::{FailedPeer, PeerStatus};
 
 use crate::action::{Action, LinkChange, Outbox};
 use crate::config::{GossipConfig, MAX_INBOUND, MAX_OUTBOUND, OUTBOUND_TARGET};
@@ -46,10 +48,12 @@ use crate::random::{Purpose, Random};
 use crate::round_trip::RoundTrip;
 use crate::time::Instant;
 
-use session::{PING_EVERY, Session, Stage};
+use session::{PING_EVERY, QUIET_AFTER, Session, Stage};
 
 /// How long to wait before looking for dials again when slots are free and nothing is due.
 const IDLE_DIAL_CHECK: Duration = Duration::from_secs(5);
+/// Most names of peers whose failure is kept. Our choice: far more than a person names.
+const MAX_LOST_NAMES: usize = 256;
 
 /// Whom this node is linked to.
 #[derive(Debug)]
@@ -59,6 +63,10 @@ pub struct Overlay {
     sessions: BTreeMap<LinkId, Session>,
     up: BTreeMap<PeerId, LinkId>,
     book: AddressBook,
+    /// The last peer of another network that dialed us.
+    stranger: Option<(Instant, SocketAddr, Failure)>,
+    /// Names of peers that are not found, since when, and why.
+    lost_names: BTreeMap<String, (Instant, String)>,
     bans: Bans,
     pings: Random,
     dials: Random,
@@ -103,6 +111,8 @@ impl Overlay {
             sessions: BTreeMap::new(),
             up: BTreeMap::new(),
             book,
+            stranger: None,
+            lost_names: BTreeMap::new(),
             bans: Bans::default(),
             pings: config.seed.random(Purpose::Pings),
             dials: config.seed.random(Purpose::Dials),
@@ -152,7 +162,7 @@ impl Overlay {
     ) {
         if let Some(session) = self.sessions.get(&link) {
             let peer = session.peer;
-            self.drop_session(now, link, &reason.to_string(), out);
+            self.drop_session(now, link, Failure::of_end(reason), out);
             if let DisconnectReason::Fault { fault } = reason {
                 self.note_fault(now, peer, &PeerFault::from(fault.clone()));
             }
@@ -165,8 +175,8 @@ impl Overlay {
         if *reason == DialFailure::SelfDial {
             self.book.forget(at);
         } else {
-            self.book
-                .failed(at, reason.to_string(), now, &mut self.dials);
+            let failure = Failure::Dial(reason.clone());
+            self.book.failed(at, failure, now, &mut self.dials);
         }
         self.next_dials = now;
     }
@@ -183,6 +193,7 @@ impl Overlay {
             return None;
         };
         session.bytes_in += bytes.len() as u64;
+        session.heard = now;
         match session.stage {
             Stage::Up => Some(bytes),
             Stage::AwaitsHello if lane == Lane::Consensus => {
@@ -203,6 +214,11 @@ impl Overlay {
         if let Some(session) = self.sessions.get_mut(&link) {
             session.pong(nonce, now);
         }
+    }
+
+    /// Returns how long the last ping took, once: for the time that follows its answer.
+    pub(crate) fn take_ping(&mut self, link: LinkId) -> Option<Duration> {
+        self.sessions.get_mut(&link)?.last_ping.take()
     }
 
     /// Takes the frames that came before the link was up.
@@ -316,27 +332,41 @@ impl Overlay {
 
     /// Ends a link from our side.
     fn end(&mut self, now: Instant, link: LinkId, reason: &str, out: &mut Outbox) {
+        let failure = Failure::Ended(reason.to_owned());
+        self.end_as(now, link, (reason, failure), out);
+    }
+
+    /// Ends a link from our side: its peer is told the reason in other words than we keep it in.
+    fn end_as(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        (reason, failure): (&str, Failure),
+        out: &mut Outbox,
+    ) {
         if self.sessions.contains_key(&link) {
             out.push(Action::Disconnect {
                 link,
                 reason: reason.to_owned(),
             });
-            self.drop_session(now, link, reason, out);
+            self.drop_session(now, link, failure, out);
         }
     }
 
     /// Forgets a link, and lets a second one to the same peer take its place.
-    fn drop_session(&mut self, now: Instant, link: LinkId, reason: &str, out: &mut Outbox) {
+    fn drop_session(&mut self, now: Instant, link: LinkId, why: Failure, out: &mut Outbox) {
         let Some(session) = self.sessions.remove(&link) else {
             return;
         };
         let peer = session.peer;
+        if why.is_other_network() && session.direction == Direction::Inbound {
+            self.stranger = Some((now, session.address, why.clone()));
+        }
         if session.direction == Direction::Outbound {
             match session.stage {
                 Stage::AwaitsHello if !self.up.contains_key(&peer) => {
                     self.counters.dials_failed += 1;
-                    self.book
-                        .failed(session.address, reason.to_owned(), now, &mut self.dials);
+                    self.book.failed(session.address, why, now, &mut self.dials);
                 }
                 _ => {
                     let lived = now.since(session.since);
@@ -378,6 +408,19 @@ impl Overlay {
         self.book.release(address);
     }
 
+    /// Notes how the last look-up of a peer's name ended.
+    pub(crate) fn name_looked_up(&mut self, now: Instant, name: String, failure: Option<String>) {
+        match failure {
+            None => drop(self.lost_names.remove(&name)),
+            Some(reason) => {
+                let has_room = self.lost_names.len() < MAX_LOST_NAMES;
+                if has_room || self.lost_names.contains_key(&name) {
+                    self.lost_names.insert(name, (now, reason));
+                }
+            }
+        }
+    }
+
     /// Bans a peer, and ends its links.
     pub(crate) fn ban(
         &mut self,
@@ -417,6 +460,13 @@ impl Overlay {
         (session.stage == Stage::Up).then_some(session.peer)
     }
 
+    /// Returns how many peers are up and were heard of late: a cable may be out.
+    pub fn answering(&self, now: Instant) -> usize {
+        let sessions = self.up.values().filter_map(|link| self.sessions.get(link));
+        let heard = sessions.filter(|session| now.since(session.heard) < QUIET_AFTER);
+        heard.count()
+    }
+
     /// Visits the links that are up, by peer.
     pub fn links(&self) -> impl Iterator<Item = LinkId> {
         self.up.values().copied()
@@ -442,6 +492,36 @@ impl Overlay {
             status.failure = None;
         }
         all
+    }
+
+    /// Lists what was tried and led to nothing: addresses that were dialed, names that are not
+    /// found, and the last peer of another network that dialed us.
+    pub fn failed(&self) -> Vec<FailedPeer> {
+        let addresses = self.addresses().into_iter().filter_map(|status| {
+            let (at, failure) = status.failure?;
+            Some(FailedPeer {
+                target: status.address.to_string(),
+                peer: status.peer,
+                failures: status.failures,
+                at,
+                failure,
+            })
+        });
+        let other = |target: String, at, failure| FailedPeer {
+            target,
+            peer: None,
+            failures: 1,
+            at,
+            failure,
+        };
+        let names = self.lost_names.iter().map(|(name, (at, reason))| {
+            other(name.clone(), *at, Failure::NoSuchName(reason.clone()))
+        });
+        let stranger = self
+            .stranger
+            .iter()
+            .map(|(at, address, failure)| other(format!("from {address}"), *at, failure.clone()));
+        addresses.chain(names).chain(stranger).collect()
     }
 
     /// Returns the bans.

@@ -453,6 +453,16 @@ impl Sync {
         self.claims.best(now, self.next()).max(self.ours)
     }
 
+    /// Returns the highest height that any peer claims, also one that is not believed.
+    pub(crate) fn claimed_height(&self) -> Height {
+        self.claims.highest()
+    }
+
+    /// Returns from which block on peers keep blocks, if that is past the one needed next.
+    pub(crate) fn pruned_from(&self) -> Option<Height> {
+        self.claims.pruned_from(self.next())
+    }
+
     /// Returns the height a peer claims.
     pub(crate) fn height_of(&self, link: LinkId) -> Option<Height> {
         self.claims.height_of(link)

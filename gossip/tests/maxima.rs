@@ -31,7 +31,7 @@ use starling_ledger::vote::{Proposal, Vote, VoteType};
 const BLOCK: BlockHash = BlockHash(Hash([0xB1; 32]));
 const SIGNATURE: Signature = Signature([0x51; 64]);
 /// Every kind of frame and of message.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "addresses",
     "answer",
     "block",
@@ -48,6 +48,7 @@ const KINDS: [&str; 20] = [
     "push",
     "round skip",
     "status",
+    "time",
     "vote",
     "want addresses",
     "want block",
@@ -108,6 +109,7 @@ fn kind(frame: &Frame) -> &'static str {
             ConsensusFrame::Ping(_) => "ping",
             ConsensusFrame::Pong(_) => "pong",
             ConsensusFrame::Have(_) => "have",
+            ConsensusFrame::Time(_) => "time",
             ConsensusFrame::Roll(RollMessage::Call(..)) => "call",
             ConsensusFrame::Roll(RollMessage::Answer(..)) => "answer",
             ConsensusFrame::Message(message) => match message {
@@ -303,6 +305,7 @@ fn fixed() -> Vec<Frame> {
     let vote = vote.sign(&network, &key);
     vec![
         Frame::Consensus(ConsensusFrame::Ping(u64::MAX)),
+        Frame::Consensus(ConsensusFrame::Time(u64::MAX)),
         Frame::Consensus(ConsensusFrame::Pong(u64::MAX)),
         message(ConsensusMessage::Proposal(proposal)),
         message(ConsensusMessage::Vote(vote)),

@@ -104,6 +104,7 @@ fn hello() {
 fn ping_and_pong() {
     assert_consensus(ConsensusFrame::Ping(HEIGHT), &["01000000", HEIGHT_BYTES]);
     assert_consensus(ConsensusFrame::Pong(HEIGHT), &["02000000", HEIGHT_BYTES]);
+    assert_consensus(ConsensusFrame::Time(HEIGHT), &["06000000", HEIGHT_BYTES]);
 }
 
 /// A precommit for no block.

@@ -15,13 +15,14 @@ mod evidence;
 mod hex;
 mod history;
 mod light;
-mod names;
 mod peers;
 mod stake;
 mod state;
 mod status;
 mod validators;
 
+pub use crate::names::Names;
+pub use crate::share::{NEEDED, permille};
 pub use chain::{
     BlockReply, BlockSummary, BlocksReply, GenesisReply, SubmitReply, TransactionReply,
 };
@@ -34,27 +35,13 @@ pub use history::{AccountHistoryReply, HistoryEntryReply};
 pub use light::{
     HistoryReply, LightHeaderReply, LightHeadersReply, LightStepsReply, LightValidatorsReply,
 };
-pub use names::Names;
-pub use peers::{PeerReply, PeersReply};
+pub use peers::{FailedPeerReply, FailedPeersReply, PeerReply, PeersReply};
 pub use stake::{CandidateReply, CandidatesReply, ConsensusKeyReply, ReleaseReply, StakeReply};
 pub use state::{AccountReply, ProofReply, RecordReply};
 pub use status::{
-    ConsensusReply, MempoolReply, NodeReply, StatusReply, Surroundings, ValidatorStatus,
+    ConsensusReply, MempoolReply, NodeReply, StateReply, StatusReply, Surroundings, ValidatorStatus,
 };
 pub use validators::{Outlook, OutlookReply, ValidatorReply, ValidatorsReply};
-
-use starling_ledger::validators::VotingPower;
-
-/// How much power agreement needs, for people.
-pub const NEEDED: &str = "more than 66.7 %";
-
-/// Returns `power` in thousandths of `total`, rounded down; 0 of nothing.
-pub fn permille(power: VotingPower, total: VotingPower) -> u32 {
-    let share = (u128::from(power) * 1000).checked_div(u128::from(total));
-    share
-        .and_then(|share| u32::try_from(share).ok())
-        .unwrap_or(0)
-}
 
 #[cfg(test)]
 mod tests {

@@ -331,6 +331,7 @@ impl Consensus {
                 total_power: 0,
                 halted_since: None,
                 duty: Duty::Follows,
+                second_process: false,
             };
         };
         let timing = &self.config.timing;
@@ -347,6 +348,7 @@ impl Consensus {
                 .presence
                 .halted_since(state, timing, now, present_power),
             duty: self.duty(state),
+            second_process: self.roll.has_twin(now),
             silent,
         }
     }

@@ -19,9 +19,11 @@
 mod blocks;
 mod chain;
 mod checks;
+mod clocks;
 mod forks;
 mod hold;
 mod io;
+mod look;
 mod own;
 mod restore;
 mod route;
@@ -41,7 +43,7 @@ use starling_gossip::drops::Drops;
 use starling_gossip::{Gossip, GossipConfig, Instant, PeerId};
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::execution::Tip;
-use starling_ledger::keys::{SignatureScheme, Signer};
+use starling_ledger::keys::{PublicKey, SignatureScheme, Signer};
 use starling_ledger::light::Checkpoint;
 use starling_ledger::transaction::TransactionId;
 
@@ -49,9 +51,12 @@ use crate::consensus::timers::Timing;
 use crate::consensus::{self, Consensus, Recovered, malachite};
 use crate::drops::Dropped;
 use crate::mempool::{Limits, Mempool};
+use crate::names::Names;
+use crate::node_state::Standing;
 use crate::work::WorkResult;
 
 pub use io::{Action, Answer, Event, HaltReason, Input, LogWrite, Now, Request, RequestId, WorkId};
+pub use look::{Counts, StateNews};
 pub use own::{KEEPS_MAX, KeepId, KeepWrite, Restored};
 pub use restore::RestoreReport;
 pub use status::Status;
@@ -59,8 +64,10 @@ pub use status::Status;
 use blocks::Blocks;
 use chain::Pipeline;
 use checks::{Checks, RecentAccounts};
+use clocks::Clocks;
 use forks::Forks;
 use hold::Hold;
+use look::Look;
 use own::Own;
 use restore::Restore;
 use trust::Trust;
@@ -123,6 +130,14 @@ pub struct Core {
     next_work: u64,
     /// What was left out.
     drops: Drops<Dropped>,
+    names: Names,
+    clocks: Clocks,
+    look: Look,
+    counts: Counts,
+    /// The key this node votes with, if it has one, and what the ledger says of it.
+    validator_key: Option<PublicKey>,
+    standing: Standing,
+    standing_known: bool,
     /// Neighbours that are up, in order of their ids.
     neighbours: BTreeSet<PeerId>,
     queue: VecDeque<Internal>,
@@ -149,6 +164,8 @@ enum Pending {
     Range(PeerId, starling_ledger::vote::Height),
     /// A block of a neighbour whose chain may be another one.
     Compare,
+    /// What the ledger says of this validator.
+    Standing,
 }
 
 /// What the nested machines want of each other, handled in order before `handle` returns.
@@ -168,6 +185,7 @@ impl Core {
             newborn: now.wall_ms.saturating_sub(tip.genesis.time_ms) <= NEWBORN_MS,
             instance: config.instance,
         };
+        let validator_key = config.signer.as_ref().map(|signer| signer.public_key());
         let (genesis, recovered) = (tip.genesis_hash, config.recovered);
         let consensus = Consensus::new(settings, config.signer, config.scheme, genesis, recovered);
         let mut core = Self {
@@ -187,6 +205,13 @@ impl Core {
             works: BTreeMap::new(),
             next_work: 0,
             drops: Drops::default(),
+            names: Names::new(&tip.genesis),
+            clocks: Clocks::default(),
+            look: Look::new(now, tip.height),
+            counts: Counts::default(),
+            validator_key,
+            standing: Standing::default(),
+            standing_known: false,
             neighbours: BTreeSet::new(),
             queue: VecDeque::new(),
             now,
@@ -196,6 +221,7 @@ impl Core {
             tip,
         };
         core.start_height();
+        core.look_up_standing(false);
         for body in config.bodies {
             core.recover_body(body);
         }
@@ -243,6 +269,7 @@ impl Core {
             .flatten()
             .chain(self.blocks.next_deadline())
             .chain(self.restore.next_deadline())
+            .chain([self.look.next_deadline()])
             .min()
     }
 
@@ -280,6 +307,7 @@ impl Core {
         self.fetch_missing_blocks();
         self.refill_checks();
         self.wake_restore();
+        self.look();
     }
 
     /// Says whether the process stood still: it was to be woken long ago, or the wall clock went on
@@ -353,6 +381,7 @@ impl Core {
                     refused,
                 },
             ) => {
+                self.counts.evidence_refused += refused.len() as u64;
                 if !refused.is_empty() {
                     self.tell_consensus(consensus::Input::EvidenceRefused(refused));
                 }
@@ -364,6 +393,7 @@ impl Core {
             (Pending::Range(peer, from), WorkResult::Range { blocks, refused }) => {
                 self.range_checked((peer, from), blocks, refused);
             }
+            (Pending::Standing, WorkResult::Standing(standing)) => self.standing_read(standing),
             (Pending::Compare, WorkResult::Compared(compared)) => self.chains_compared(compared),
             _ => unreachable!("a worker returns the result of the work it was given"),
         }

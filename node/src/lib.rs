@@ -12,6 +12,9 @@ pub mod consensus;
 pub mod core;
 pub mod drops;
 pub mod mempool;
+pub mod names;
+pub mod node_state;
+pub mod share;
 pub mod work;
 
 pub mod api;

@@ -239,7 +239,7 @@ async fn start(
     let control = hear_operator(&config, &chain);
     let about = about(&transport, key, &mark);
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests)
-        .with_lost_lines(config.lost_lines.clone());
+        .of(&config.data_dir, config.lost_lines.clone());
     let http = serve_http(&config, &handle)?;
     let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
     let (addresses, known) = AddressFile::read(&config.data_dir);

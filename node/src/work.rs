@@ -20,8 +20,10 @@ use starling_ledger::execution::{
     Tip, build, execute,
 };
 use starling_ledger::hash::Hash;
-use starling_ledger::keys::{BATCH_MAX, SignatureScheme};
+use starling_ledger::keys::{BATCH_MAX, PublicKey, SignatureScheme};
 use starling_ledger::light::{Compared, LightError, OwnBlock};
+use starling_ledger::staking::{ConsensusKey, Stake, StakeStatus};
+use starling_ledger::state_key::StateKey;
 use starling_ledger::transaction::{
     AllVerified, RawTransaction, TransactionError, TransactionId, VerifiedTransaction, WireId,
 };
@@ -32,6 +34,7 @@ pub use memo::MEMO_MAX;
 use memo::Memo;
 
 use crate::mempool::{RanQueue, StaleQueue, rerun};
+use crate::node_state::Standing;
 
 /// A piece of work.
 #[derive(Clone)]
@@ -81,6 +84,13 @@ pub enum Work {
         own: Box<OwnBlock>,
         /// The encoding of theirs, a [`FinalBlock`].
         theirs: Arc<[u8]>,
+    },
+    /// Read what the ledger says of a validator's key.
+    ReadStanding {
+        /// The key.
+        key: PublicKey,
+        /// The version of the ledger to read from.
+        tip: Tip,
     },
 }
 
@@ -139,6 +149,8 @@ pub enum WorkResult {
     },
     /// Of [`Work::CompareChains`].
     Compared(Result<Compared, ForkError>),
+    /// Of [`Work::ReadStanding`]; `None` if it cannot be read.
+    Standing(Option<Standing>),
 }
 
 /// A header and its certificate.
@@ -251,6 +263,7 @@ impl Worker {
                     executed: executed.map(Box::new),
                 }
             }
+            Work::ReadStanding { key, tip } => WorkResult::Standing(standing(&key, &tip)),
             Work::CheckRange { tip, blocks } => self.check_range(tip, &blocks),
             Work::CompareChains { own, theirs } => {
                 WorkResult::Compared(self.compare(&own, &theirs))
@@ -472,4 +485,20 @@ impl ExecutedBlock {
             .map(|applied| applied.id)
             .collect()
     }
+}
+
+/// Reads what the ledger says of a validator's key. A stake whose key is another one by now says
+/// nothing of this one.
+fn standing(key: &PublicKey, tip: &Tip) -> Option<Standing> {
+    let entry = tip.state.get(&StateKey::consensus_key(key)).ok()?;
+    let Some(entry) = entry.and_then(|bytes| ConsensusKey::from_bytes(&bytes).ok()) else {
+        return Some(Standing::default());
+    };
+    let stake = tip.state.get(&StateKey::stake(&entry.account)).ok()?;
+    let stake = stake.and_then(|bytes| Stake::from_bytes(&bytes).ok());
+    let own = stake.filter(|stake| stake.consensus_key == *key);
+    Some(Standing {
+        excluded: entry.excluded,
+        jailed: own.is_some_and(|stake| stake.status == StakeStatus::SittingOut),
+    })
 }

@@ -180,9 +180,9 @@ impl Testnet {
     /// Asks one node for its status; `None` if it does not answer.
     pub fn status_of(&self, node: &str) -> Option<Value> {
         let url = self.url_of(node)?;
-        let (code, envelope) = self.envelope(&["status", "--node", &url]);
-        // A halted network has an exit code of its own.
-        (code == 0 || code == 6).then(|| envelope["data"].clone())
+        let (_, envelope) = self.envelope(&["status", "--node", &url]);
+        // A node that is not ready has an exit code of its own.
+        (envelope["ok"] == true).then(|| envelope["data"].clone())
     }
 
     /// Returns the address of a node's HTTP interface.
@@ -318,9 +318,10 @@ pub fn try_call(url: &str, method: &str, parameters: &Value) -> Option<Value> {
 }
 
 /// Sends one request; returns the answer with its head, `None` if there is none.
-fn exchange(url: &str, request: &str, body: &str) -> Option<String> {
+pub fn exchange(url: &str, request: &str, body: &str) -> Option<String> {
     let host = url.strip_prefix("http://")?;
     let mut stream = TcpStream::connect(host).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let length = body.len();
     let head = format!(
         "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\

@@ -63,9 +63,9 @@ impl Beside {
     }
 
     fn node(&self, testnet: &Testnet) -> Option<Value> {
-        let (code, status) = testnet.envelope(&["status", "--node", &self.url]);
-        // A halted network has an exit code of its own.
-        (code == 0 || code == 6).then(|| status["data"]["node"].clone())
+        let (_, status) = testnet.envelope(&["status", "--node", &self.url]);
+        // A node that is not ready has an exit code of its own.
+        (status["ok"] == true).then(|| status["data"]["node"].clone())
     }
 
     fn told(&self) -> String {

@@ -18,14 +18,15 @@ Examples:
   starling status                      the local testnet
   starling status --node http://127.0.0.1:7102
   starling status --json | jq .data.height
-  starling status; echo $?             6 if the network stands still";
+  starling status; echo $?             0 ready, 6 halted, 7 other network, 1 else";
 
 /// `starling status`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct StatusArgs {}
 
-/// Runs the command; the exit code is [`Exit::Halted`] if the network stands still.
+/// Runs the command; the exit code says whether the node is ready: [`Exit::Halted`] where the
+/// network stands still.
 ///
 /// # Errors
 /// [`Exit::Unreachable`] if no node answers.
@@ -38,13 +39,16 @@ pub(crate) fn run(context: &Context, _: &StatusArgs) -> Outcome<Exit> {
     context
         .output
         .result(&answer, &describe(context, &node, &status, &quorum));
-    if status.consensus.halted {
-        context.output.next("starling validators");
-        return Ok(Exit::Halted);
-    }
-    let block = format!("starling block {}", status.height);
-    context.output.next(&block);
-    Ok(Exit::Ok)
+    let next = match status.state.word.as_str() {
+        "HALTED" => "starling validators".to_owned(),
+        "ALONE" | "OTHER NETWORK" => "starling peers --failed".to_owned(),
+        "PRUNED" => "starling snapshot restore".to_owned(),
+        "CLOCK" => "starling peers".to_owned(),
+        "JAILED" => "starling stake unjail".to_owned(),
+        _ => format!("starling block {}", status.height),
+    };
+    context.output.next(&next);
+    Ok(status.state.exit())
 }
 
 /// Collects who is there, as `status` reports it.
@@ -69,21 +73,8 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
         short(&status.genesis),
         node.name
     );
-    let behind = status.best_peer_height.filter(|best| *best > status.height);
-    let state = match (status.consensus.halted, status.syncing, behind) {
-        (true, ..) => context
-            .output
-            .paint(Tone::Bad, &quorum.halt(status.consensus.halted_since_ms)),
-        (_, true, Some(best)) => format!("catching up, a neighbour is at block {best}"),
-        (_, true, None) => "catching up".to_owned(),
-        _ => {
-            let (present, total) = quorum.count();
-            context.output.paint(
-                Tone::Good,
-                &format!("running, {present} of {total} validators are heard"),
-            )
-        }
-    };
+    let (tone, words) = state(status, quorum);
+    let state = context.output.paint(tone, &words);
     let role = match &status.node.validator {
         Some(address) => format!("validator {}", short_text(address, 12)),
         None => "full node".to_owned(),
@@ -124,9 +115,39 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
             status.blocks_fetched
         ),
     ];
+    if let Some(ms) = status.node.clock_offset_ms {
+        lines.push(format!("  clock      {}", offset(ms)));
+    }
+    if let Some(warning) = &status.node.second_process {
+        let warning = context.output.paint(Tone::Bad, warning);
+        lines.push(format!("  key        {warning}"));
+    }
     if let Some(warning) = &status.trust_warning {
         let warning = context.output.paint(Tone::Bad, warning);
         lines.push(format!("  trust      {warning}"));
     }
     lines.join("\n")
+}
+
+/// Writes the state; who is silent is named as the user names them.
+fn state(status: &Status, quorum: &Quorum) -> (Tone, String) {
+    if status.state.is_running() {
+        let (present, total) = quorum.count();
+        let words = format!("RUNNING: {present} of {total} validators are heard");
+        return (Tone::Good, words);
+    }
+    let words = match status.consensus.halted {
+        true => quorum.halt(status.consensus.halted_since_ms),
+        false => status.state.words(),
+    };
+    (Tone::Bad, words)
+}
+
+/// Says by how much a clock is ahead of the neighbours'.
+fn offset(ms: i64) -> String {
+    let side = match ms {
+        0.. => "ahead of",
+        _ => "behind",
+    };
+    format!("{} ms {side} the neighbours'", ms.unsigned_abs())
 }

@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 use starling_ledger::transaction::{RawTransaction, WireId};
 
 use crate::error::Outcome;
+use crate::exit::Exit;
+use crate::quorum::clock;
 use crate::verify::unhex;
+
+/// The state in which there is nothing to tell.
+const RUNNING: &str = "RUNNING";
 
 /// The answer to `status`.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +31,9 @@ pub(crate) struct Status {
     pub(crate) symbol: String,
     /// Decimal places of the unit.
     pub(crate) decimals: u8,
+    /// The state of the node; left out by releases that do not know it.
+    #[serde(default)]
+    pub(crate) state: State,
     /// The node itself.
     #[serde(default)]
     pub(crate) node: NodeInfo,
@@ -40,12 +48,6 @@ pub(crate) struct Status {
     /// The round being tried at the next height.
     #[serde(default)]
     pub(crate) round: u32,
-    /// Whether blocks are being fetched.
-    #[serde(default)]
-    pub(crate) syncing: bool,
-    /// The highest block a neighbour has.
-    #[serde(default)]
-    pub(crate) best_peer_height: Option<u64>,
     /// Number of neighbours.
     #[serde(default)]
     pub(crate) peers: u64,
@@ -69,6 +71,59 @@ pub(crate) struct Status {
     pub(crate) trust_warning: Option<String>,
 }
 
+/// The state of a node.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct State {
+    /// `RUNNING`, `ALONE` and so on.
+    pub(crate) word: String,
+    /// Why, in a sentence.
+    #[serde(default)]
+    pub(crate) reason: String,
+    /// Whether the node has what the network has, and the network goes on.
+    #[serde(default)]
+    pub(crate) ready: bool,
+    /// Since when, milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) since_ms: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            word: RUNNING.to_owned(),
+            reason: String::new(),
+            ready: true,
+            since_ms: 0,
+        }
+    }
+}
+
+impl State {
+    /// Says whether there is nothing to tell.
+    pub(crate) fn is_running(&self) -> bool {
+        self.word == RUNNING
+    }
+
+    /// Returns the exit code of a command that was to find all well. Only a halt is the network's.
+    pub(crate) fn exit(&self) -> Exit {
+        match (self.ready, self.word.as_str()) {
+            (true, _) => Exit::Ok,
+            (false, "HALTED") => Exit::Halted,
+            (false, "OTHER NETWORK") => Exit::WrongNetwork,
+            (false, _) => Exit::Failure,
+        }
+    }
+
+    /// Writes word and reason, and since when.
+    pub(crate) fn words(&self) -> String {
+        let since = match self.since_ms {
+            0 => String::new(),
+            ms => format!(" since {}", clock(ms)),
+        };
+        format!("{}{since}: {}", self.word, self.reason)
+    }
+}
+
 /// A node about itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct NodeInfo {
@@ -84,6 +139,12 @@ pub(crate) struct NodeInfo {
     /// What it does as a validator.
     #[serde(default)]
     pub(crate) duty: Duty,
+    /// Another process answers with its validator key, said in a sentence.
+    #[serde(default)]
+    pub(crate) second_process: Option<String>,
+    /// By how many milliseconds its clock is ahead of the neighbours'.
+    #[serde(default)]
+    pub(crate) clock_offset_ms: Option<i64>,
 }
 
 /// What a node does as a validator.
@@ -393,7 +454,7 @@ impl Transaction {
     /// Returns the wire id of the transaction told, if its bytes are.
     ///
     /// # Errors
-    /// [`Exit::Verification`](crate::exit::Exit::Verification) if they are not hex.
+    /// [`Exit::Verification`] if they are not hex.
     pub(crate) fn wire_id(&self) -> Outcome<Option<WireId>> {
         let raw = self.raw.as_ref().map(|raw| unhex("transaction", raw));
         let raw = raw.transpose()?;

@@ -69,9 +69,18 @@ impl Gossip {
                     &mut budgets.pings
                 }) {
                     out.send(link, Lane::Consensus, ConsensusFrame::Pong(nonce).encode());
+                    out.push(Action::TimeAsked { peer: from });
                 }
             }
             ConsensusFrame::Pong(nonce) => self.overlay.pong(now, link, nonce),
+            ConsensusFrame::Time(wall_ms) => match self.overlay.take_ping(link) {
+                Some(round_trip) => out.push(Action::TimeTold {
+                    peer: from,
+                    wall_ms,
+                    round_trip,
+                }),
+                None => self.counters.drops.count(Dropped::TimeUnasked),
+            },
             ConsensusFrame::Message(message) => {
                 self.counters.messages_in += 1;
                 let place = Dropped::MessageOverBudget;

@@ -80,6 +80,10 @@ impl Gossip {
             Input::SendHave { peer, have } => {
                 (peer, Lane::Consensus, ConsensusFrame::Have(have).encode())
             }
+            Input::SendTime { peer, wall_ms } => {
+                let frame = ConsensusFrame::Time(wall_ms).encode();
+                (peer, Lane::Consensus, frame)
+            }
             Input::SendBlock { peer, raw } => (peer, Lane::Blocks, BlockFrame::Block(raw).encode()),
             Input::Serve { peer, from, blocks } => {
                 self.counters.ranges_served += 1;

@@ -39,6 +39,9 @@ pub enum ConsensusFrame {
     Have(Have),
     /// Asks who is there, or answers; flooded.
     Roll(RollMessage),
+    /// The sender's clock, milliseconds since 1970: follows each pong. A release that does not know
+    /// it passes it by.
+    Time(u64),
 }
 
 /// What agreement is made of; flooded, and known by the hash of its encoding.
@@ -136,7 +139,7 @@ impl ConsensusFrame {
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
         match kind_of(bytes)? {
             0 => known::<Self, MAX_HELLO_BYTES>(bytes),
-            1 | 2 => known::<Self, MAX_PING_BYTES>(bytes),
+            1 | 2 | 6 => known::<Self, MAX_PING_BYTES>(bytes),
             3 => known::<Self, MAX_CONSENSUS_FRAME_BYTES>(bytes),
             4 => known::<Self, MAX_HAVE_BYTES>(bytes),
             5 => known::<Self, MAX_ROLL_BYTES>(bytes),

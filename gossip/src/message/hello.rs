@@ -40,9 +40,9 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// Names the network for people: `devnet 7f3a91c2…`.
+    /// Names the network for people: `devnet 7f3a91c2`. Only ASCII: it is told to peers.
     pub fn network_in_words(&self) -> String {
-        format!("{} {}…", self.network, self.genesis.short())
+        format!("{} {}", self.network, self.genesis.short())
     }
 
     /// Says whether both sides share a wire version.

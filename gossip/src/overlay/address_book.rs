@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::failure::Failure;
 use crate::input::ConfiguredPeer;
 use crate::peer_id::PeerId;
 use crate::random::Random;
@@ -67,7 +68,7 @@ struct Entry {
     tried: bool,
     failures: u32,
     next_dial: Instant,
-    failure: Option<(Instant, String)>,
+    failure: Option<(Instant, Failure)>,
 }
 
 /// What `peers --failed` shows of an address.
@@ -82,7 +83,7 @@ pub struct AddressStatus {
     /// Dials that failed since the last link.
     pub failures: u32,
     /// When the last dial failed, and why.
-    pub failure: Option<(Instant, String)>,
+    pub failure: Option<(Instant, Failure)>,
 }
 
 /// The addresses a node knows.
@@ -283,7 +284,7 @@ impl AddressBook {
     pub fn failed(
         &mut self,
         address: SocketAddr,
-        reason: String,
+        reason: Failure,
         now: Instant,
         chance: &mut Random,
     ) {
@@ -318,12 +319,7 @@ impl AddressBook {
             .map(|(at, _)| *at)
             .collect();
         for address in &over {
-            self.failed(
-                *address,
-                "nothing was heard of the dial".to_owned(),
-                now,
-                random,
-            );
+            self.failed(*address, Failure::Unheard, now, random);
         }
         over.len()
     }
@@ -421,6 +417,10 @@ mod tests {
         SocketAddr::from(([10, 0, 0, 1], 1_000 + number))
     }
 
+    fn down() -> Failure {
+        Failure::Ended("down".to_owned())
+    }
+
     fn peer(number: u8) -> PeerId {
         PeerId([number; 32])
     }
@@ -439,12 +439,12 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..8 {
             book.dial(address(1), Instant::START);
-            book.failed(address(1), "down".to_owned(), Instant::START, &mut random);
+            book.failed(address(1), down(), Instant::START, &mut random);
             waits.push(book.next_due(Instant::START).unwrap().since(Instant::START));
         }
         assert!(waits[0] < Duration::from_millis(320) && waits[3] > waits[0]);
         assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(5)));
-        assert_eq!(book.status()[0].failure.as_ref().unwrap().1, "down");
+        assert_eq!(book.status()[0].failure.as_ref().unwrap().1, down());
         assert_eq!(book.status()[0].failures, 8);
     }
 
@@ -507,7 +507,7 @@ mod tests {
         for _ in 0..MAX_FAILURES_UNTRIED {
             book.failed(
                 address(1),
-                "down".to_owned(),
+                down(),
                 Instant::START,
                 &mut Seed::of(1).random(Purpose::Dials),
             );

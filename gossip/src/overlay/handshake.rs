@@ -2,6 +2,7 @@
 
 use starling_ledger::vote::Height;
 
+use super::failure::{Failure, told_other_network};
 use super::session::Stage;
 use super::{AddressSource, Overlay};
 use crate::action::{LinkChange, Outbox};
@@ -46,8 +47,8 @@ impl Overlay {
     }
 
     fn on_hello(&mut self, now: Instant, link: LinkId, hello: Hello, out: &mut Outbox) {
-        if let Some(refusal) = self.refusal(&hello) {
-            self.end(now, link, &refusal, out);
+        if let Some((words, failure)) = self.refusal(&hello) {
+            self.end_as(now, link, (&words, failure), out);
             return;
         }
         let Some(session) = self.sessions.get_mut(&link) else {
@@ -81,19 +82,20 @@ impl Overlay {
         }
     }
 
-    /// Says in words why this hello ends the link, if it does.
-    fn refusal(&self, hello: &Hello) -> Option<String> {
+    /// Says why this hello ends the link, if it does: to its peer, and to us.
+    fn refusal(&self, hello: &Hello) -> Option<(String, Failure)> {
         let own = &self.hello;
         if hello.genesis != own.genesis {
-            let (theirs, ours) = (hello.network_in_words(), own.network_in_words());
-            return Some(format!("you are on {theirs}, this is {ours}"));
+            let words = told_other_network(hello, own);
+            return Some((words, Failure::other_network(hello, own)));
         }
         if !hello.shares_version(own) {
             let (from, to) = (hello.version_from, hello.version_to);
-            return Some(format!(
+            let words = format!(
                 "you speak wire versions {from} to {to}, this node {} to {}",
                 own.version_from, own.version_to
-            ));
+            );
+            return Some((words.clone(), Failure::Ended(words)));
         }
         None
     }

@@ -21,6 +21,9 @@ pub const PING_EVERY: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer. With [`PING_EVERY`], a peer that is silent or does not read
 /// ends within 20 s.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// A peer of which nothing came for this long does not answer: each pong is missed by more than any
+/// way takes. Our choice; the link may still come back until [`PING_TIMEOUT`].
+pub const QUIET_AFTER: Duration = Duration::from_millis(6_500);
 /// How long a second link in the same direction may stand by; its dialer ends one at once.
 pub const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Frames kept that came on other lanes before the hello; lanes are independent, so that they may.
@@ -48,10 +51,14 @@ pub(crate) struct Session {
     pub(super) stage: Stage,
     pub(super) since: Instant,
     pub(super) hello: Option<Hello>,
+    /// When the last frame came.
+    pub(super) heard: Instant,
     pub(super) early: Vec<(Lane, Bytes)>,
     pub(super) ping: Option<(u64, Instant)>,
     pub(super) next_ping: Instant,
     pub(super) round_trip: RoundTrip,
+    /// How long the last ping took, until the time that follows its answer has come.
+    pub(super) last_ping: Option<Duration>,
     pub(super) points: FaultPoints,
     /// What its peer may still cause.
     pub(crate) budgets: PeerBudgets,
@@ -70,10 +77,12 @@ impl Session {
             stage: Stage::AwaitsHello,
             since: now,
             hello: None,
+            heard: now,
             early: Vec::new(),
             ping: None,
             next_ping: now + PING_EVERY,
             round_trip: RoundTrip::default(),
+            last_ping: None,
             points: FaultPoints::default(),
             budgets: PeerBudgets::new(now),
             bytes_in: 0,
@@ -114,7 +123,9 @@ impl Session {
             return;
         }
         self.ping = None;
-        self.round_trip.measured(now.since(sent_at));
+        let sample = now.since(sent_at);
+        self.round_trip.measured(sample);
+        self.last_ping = Some(sample);
     }
 
     /// Returns when something has to be done if nothing comes.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use starling_ledger::vote::Height;
 
+use super::failure::Failure;
 use crate::link::{Direction, LinkId};
 use crate::peer_id::PeerId;
 use crate::time::Instant;
@@ -30,4 +31,19 @@ pub struct PeerStatus {
     pub bytes_in: u64,
     /// Bytes of frames sent.
     pub bytes_out: u64,
+}
+
+/// Something that was tried to get a neighbour, and led to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedPeer {
+    /// The address or the name; `from ADDRESS` of a peer that dialed us.
+    pub target: String,
+    /// Who is believed to live there.
+    pub peer: Option<PeerId>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When the last was.
+    pub at: Instant,
+    /// Why it failed.
+    pub failure: Failure,
 }

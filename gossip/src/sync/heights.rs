@@ -162,6 +162,20 @@ impl Claims {
         trusted.map(|claim| claim.height).max().unwrap_or(0)
     }
 
+    /// Returns the highest height that any peer claims, also one that is not believed.
+    pub(super) fn highest(&self) -> Height {
+        let claimed = self.0.values().map(|claim| claim.height);
+        claimed.max().unwrap_or(0)
+    }
+
+    /// Returns from which block on peers keep blocks, if all that claim more than the one before
+    /// `next` no longer have `next` itself.
+    pub(super) fn pruned_from(&self, next: Height) -> Option<Height> {
+        let ahead = self.0.values().filter(|claim| claim.height >= next);
+        let first = ahead.map(|claim| claim.first).min()?;
+        (first > next).then_some(first)
+    }
+
     /// Returns when the next distrusted peer may be asked again.
     pub(super) fn next_trusted(&self) -> Option<Instant> {
         self.0

@@ -135,6 +135,7 @@ fn consensus() -> Vec<ConsensusFrame> {
         ConsensusFrame::Hello(hello),
         ConsensusFrame::Ping(1),
         ConsensusFrame::Pong(2),
+        ConsensusFrame::Time(3),
         ConsensusFrame::Have(have),
     ];
     frames.extend(messages().map(ConsensusFrame::Message));

@@ -88,11 +88,16 @@ fn another_network_is_told_so_in_words_at_both_ends() {
     assert!(said(0).starts_with("you are on devnet ") && said(0).contains(", this is local "));
     assert!(said(1).starts_with("you are on local ") && said(1).contains(", this is devnet "));
     let failed = &net.nodes[0].gossip.addresses()[0];
-    let (_, reason) = failed.failure.clone().unwrap();
+    let (_, failure) = failed.failure.clone().unwrap();
+    assert!(failure.is_other_network());
+    let reason = failure.to_string();
     assert!(
         reason.contains("devnet") && reason.contains("local"),
         "{reason}"
     );
+    // The one that was dialed knows it, too.
+    let dialed = net.nodes[1].gossip.failed();
+    assert!(dialed.iter().any(|one| one.failure.is_other_network()));
 }
 
 #[test]
@@ -141,8 +146,9 @@ fn every_failed_dial_keeps_one_reason() {
     net.run_for(10 * SECOND);
     let addresses = net.nodes[0].gossip.addresses();
     assert_eq!(addresses.len(), 1);
-    let (_, reason) = addresses[0].failure.clone().unwrap();
-    assert_eq!(reason, "nobody answered in time");
+    let (_, failure) = addresses[0].failure.clone().unwrap();
+    assert_eq!(failure.word(), "timed_out");
+    assert_eq!(failure.to_string(), "nobody answered in time");
     assert!((3..=20).contains(&addresses[0].failures));
 }
 

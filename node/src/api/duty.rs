@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::permille;
-use crate::consensus::{Duty, Watching};
+use crate::consensus::Duty;
 use crate::core::Status;
+use crate::share::percent;
 
 /// What a node does as a validator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,15 +20,15 @@ pub struct DutyReply {
 }
 
 impl DutyReply {
-    /// Describes a node; its key may be `excluded` by the ledger.
-    pub fn new(status: &Status, excluded: bool) -> Self {
+    /// Describes a node.
+    pub fn new(status: &Status) -> Self {
         let of = |state| Self {
             state,
             reason: None,
             why: None,
             until: None,
         };
-        if excluded {
+        if status.standing.excluded {
             let why =
                 "this key signed two values for one step, was punished, and never votes again";
             return Self {
@@ -43,14 +43,14 @@ impl DutyReply {
             Duty::Waits { heard } => Self {
                 why: Some(format!(
                     "{} of voting power has answered, more than two thirds are needed",
-                    share(permille(*heard, consensus.total_power))
+                    percent(*heard, consensus.total_power)
                 )),
                 ..of("waits")
             },
             Duty::Watches(watching) => Self {
                 reason: Some(watching.doubt.word()),
                 why: Some(watching.doubt.to_string()),
-                until: Some(until(watching, status)),
+                until: Some(watching.until(status.now.instant)),
                 ..of("watches")
             },
             Duty::SkipsHeight => Self {
@@ -59,19 +59,4 @@ impl DutyReply {
             },
         }
     }
-}
-
-fn until(watching: &Watching, status: &Status) -> String {
-    let left = watching.heights_left;
-    match watching.quiet_end {
-        Some(end) => {
-            let seconds = end.since(status.now.instant).as_secs();
-            format!("it signs after {left} more blocks, or {seconds} quiet seconds")
-        }
-        None => "it signs some time after enough of the other validators answer".to_owned(),
-    }
-}
-
-fn share(permille: u32) -> String {
-    format!("{}.{} %", permille / 10, permille % 10)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use starling_gossip::link::Direction;
-use starling_gossip::overlay::PeerStatus;
+use starling_gossip::overlay::{FailedPeer, PeerStatus};
 use starling_gossip::time::Instant;
 
 /// The answer to `peers`.
@@ -27,15 +27,56 @@ pub struct PeerReply {
     pub connected_ms: u64,
     /// Smoothed round trip in microseconds, once one was measured.
     pub rtt_us: Option<u64>,
+    /// By how many milliseconds its clock is ahead of this node's, once it told its time.
+    pub clock_ahead_ms: Option<i64>,
     /// Bytes of frames received from it.
     pub bytes_in: u64,
     /// Bytes of frames sent to it.
     pub bytes_out: u64,
 }
 
+/// The answer to `peers_failed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedPeersReply {
+    /// What was tried.
+    pub failed: Vec<FailedPeerReply>,
+}
+
+/// Something that was tried to get a neighbour, and led to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedPeerReply {
+    /// The address or the name, each with its port; `from ADDRESS` of a peer that dialed.
+    pub target: String,
+    /// The peer id believed to be there, hex.
+    pub id: Option<String>,
+    /// `unreachable`, `timed_out`, `another_node`, `refused`, `other_network`, `closed`,
+    /// `no_such_name` or `failed`.
+    pub code: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// How long ago the last was.
+    pub ago_ms: u64,
+}
+
+impl FailedPeerReply {
+    /// Describes what failed, at the moment `now`.
+    pub fn new(failed: &FailedPeer, now: Instant) -> Self {
+        Self {
+            target: failed.target.clone(),
+            id: failed.peer.map(|peer| peer.to_string()),
+            code: failed.failure.word(),
+            reason: failed.failure.to_string(),
+            failures: failed.failures,
+            ago_ms: saturate(now.since(failed.at).as_millis()),
+        }
+    }
+}
+
 impl PeerReply {
     /// Describes `peer` at the moment `now`.
-    pub fn new(peer: &PeerStatus, now: Instant) -> Self {
+    pub fn new((peer, clock_ahead_ms): (&PeerStatus, Option<i64>), now: Instant) -> Self {
         Self {
             id: peer.peer.to_string(),
             address: peer.address.to_string(),
@@ -43,6 +84,7 @@ impl PeerReply {
             height: peer.height,
             connected_ms: saturate(now.since(peer.since).as_millis()),
             rtt_us: peer.srtt.map(|srtt| saturate(srtt.as_micros())),
+            clock_ahead_ms,
             bytes_in: peer.bytes_in,
             bytes_out: peer.bytes_out,
         }

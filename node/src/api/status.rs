@@ -26,6 +26,8 @@ pub struct StatusReply {
     pub symbol: String,
     /// Decimal places of the unit.
     pub decimals: u8,
+    /// The state of the node, the same everywhere.
+    pub state: StateReply,
     /// The node itself.
     pub node: NodeReply,
     /// Height of the last final block.
@@ -61,6 +63,20 @@ pub struct StatusReply {
     pub trust_warning: Option<String>,
 }
 
+/// The state of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateReply {
+    /// `RUNNING`, `ALONE`, `OTHER NETWORK`, `CLOCK`, `PRUNED`, `BEHIND`, `HALTED`, `EXCLUDED`,
+    /// `JAILED` or `WATCHING`.
+    pub word: &'static str,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Whether the node has what the network has, and the network goes on.
+    pub ready: bool,
+    /// Since when it has been in that state.
+    pub since_ms: u64,
+}
+
 /// A node about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NodeReply {
@@ -76,6 +92,10 @@ pub struct NodeReply {
     pub signing: bool,
     /// What it does as a validator.
     pub duty: DutyReply,
+    /// Another process answers with its validator key, said in a sentence.
+    pub second_process: Option<&'static str>,
+    /// By how many milliseconds its clock is ahead of the neighbours', once one told its time.
+    pub clock_offset_ms: Option<i64>,
 }
 
 /// What waits to be put in a block; also the answer to `mempool`.
@@ -149,6 +169,12 @@ impl StatusReply {
             genesis: around.genesis_hash,
             symbol: genesis.symbol.clone(),
             decimals: genesis.decimals,
+            state: StateReply {
+                word: status.state.word.text(),
+                reason: status.state.reason.clone(),
+                ready: status.state.ready,
+                since_ms: status.state_since_ms,
+            },
             node: around.node,
             height: status.height,
             head: status.head.to_string(),

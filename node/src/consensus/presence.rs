@@ -46,6 +46,8 @@ pub struct ConsensusStatus {
     pub halted_since: Option<Instant>,
     /// What the node does as a validator.
     pub duty: Duty,
+    /// Another process answers with this validator's key.
+    pub second_process: bool,
 }
 
 impl ConsensusStatus {

@@ -123,6 +123,8 @@ pub(super) struct Roll {
     budgets: BTreeMap<PublicKey, Budget>,
     /// Instances of the own key that were told of.
     told: BTreeSet<u64>,
+    /// When another instance of the own key answered last.
+    twin: Option<Instant>,
 }
 
 impl Roll {
@@ -143,6 +145,7 @@ impl Roll {
             last_answer: None,
             budgets: BTreeMap::new(),
             told: BTreeSet::new(),
+            twin: None,
         }
     }
 
@@ -336,6 +339,17 @@ impl Roll {
             self.probed = Some(now);
         }
         due
+    }
+
+    /// Takes note that another instance of the own key has answered.
+    pub(super) const fn twin_answered(&mut self, now: Instant) {
+        self.twin = Some(now);
+    }
+
+    /// Says whether another instance of the own key runs: it is looked for every
+    /// [`PROBE_AGAIN`].
+    pub(super) fn has_twin(&self, now: Instant) -> bool {
+        self.twin.is_some_and(|at| now.since(at) <= 2 * PROBE_AGAIN)
     }
 
     /// Says whether another instance of the own key is news.

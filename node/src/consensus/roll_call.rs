@@ -105,6 +105,7 @@ impl Consensus {
     /// The own key answered from another process.
     fn second_process(&mut self, now: Instant, answer: &RollAnswer, out: &mut Vec<Action>) {
         let instance = answer.instance;
+        self.roll.twin_answered(now);
         if self.roll.is_news(instance) {
             out.push(Action::Event(ConsensusEvent::SecondProcess { instance }));
         }
@@ -155,7 +156,7 @@ impl Consensus {
     }
 
     /// Says whether the own power alone is a quorum: there is nobody whom to ask.
-    fn is_alone(&self) -> bool {
+    pub fn is_alone(&self) -> bool {
         let Some((state, signer)) = self.current.as_ref().zip(self.signer.as_ref()) else {
             return false;
         };

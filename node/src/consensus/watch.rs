@@ -51,6 +51,20 @@ pub struct Watching {
     pub quiet_end: Option<Instant>,
 }
 
+impl Watching {
+    /// Says in words until when it lasts.
+    pub fn until(&self, now: Instant) -> String {
+        let left = self.heights_left;
+        match self.quiet_end {
+            Some(end) => {
+                let seconds = end.since(now).as_secs();
+                format!("it signs after {left} more blocks, or {seconds} quiet seconds")
+            }
+            None => "it signs some time after enough of the other validators answer".to_owned(),
+        }
+    }
+}
+
 impl Watch {
     /// Begins, or begins again.
     pub(super) fn begin(&mut self, doubt: Doubt) {

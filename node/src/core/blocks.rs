@@ -25,6 +25,7 @@ use super::wanted::{Neighbour, Wanted};
 use super::{Action, Core, Event, HaltReason, Pending};
 use crate::consensus;
 use crate::drops::Dropped;
+use crate::node_state::DRIFT_MAX_MS;
 use crate::work::{ExecutedBlock, Skipped, Work};
 
 /// Most bodies of one height. Our choice: two values for each of ten rounds, and room for early
@@ -36,9 +37,6 @@ pub(super) const EARLY_MAX: usize = 4;
 /// them. Our choice: pushing a larger one to many would delay votes behind it in the bottleneck's
 /// queue.
 const PUSH_BYTES_MAX: usize = 64 * 1024;
-/// How far a block's time may be ahead of our clock to be voted for. Our choice: good NTP is within
-/// 50 ms.
-const DRIFT_MAX_MS: u64 = 500;
 
 /// The bodies of one height.
 pub(super) struct Blocks {
@@ -349,6 +347,7 @@ impl Core {
                 let block = Arc::new(*block);
                 self.out.push(Action::Event(proposed(&block)));
                 body.state = BodyState::Valid(Arc::clone(&block));
+                self.note_time(&block.block.header);
                 self.tell_next_validators(&block);
             }
             Err(error) if error.is_deterministic() => {
@@ -356,6 +355,7 @@ impl Core {
                     "block {hash:?} is invalid: {error}"
                 ))));
                 body.state = BodyState::Invalid(error.to_string());
+                self.counts.proposals_invalid += 1;
             }
             Err(error) => {
                 return self.halt(HaltReason::Storage {
@@ -375,6 +375,17 @@ impl Core {
                 height: block.block.header.height,
                 validators: Arc::clone(next),
             });
+        }
+    }
+
+    /// Takes note of the time of a proposal that has just come. A block's time is above its
+    /// parent's whatever its proposer's clock says: that is not held against it.
+    fn note_time(&mut self, header: &BlockHeader) {
+        let early_ms = header.time_ms.saturating_sub(self.now.wall_ms);
+        self.counts.proposals_early += u64::from(early_ms > DRIFT_MAX_MS);
+        if header.time_ms > self.tip.time_ms.saturating_add(1) {
+            let account = header.proposer;
+            self.clocks.proposed(self.now.instant, account, early_ms);
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use starling_gossip::PeerId;
 use starling_gossip::fault::PeerFault;
+use starling_gossip::{Instant, PeerId};
 use starling_ledger::block::BlockHash;
 use starling_ledger::certificate::CommitCertificate;
 use starling_ledger::evidence::Evidence;
@@ -34,6 +34,10 @@ pub(super) struct Pipeline {
     ranges: VecDeque<FetchedRange>,
     /// Whether a range is under check.
     checking: bool,
+    /// When the last fetched block was found to be right.
+    pub(super) fetched: Option<Instant>,
+    /// A block that punishes somebody is on its way to disk.
+    punished: bool,
     /// The certificate of the tip, for the next proposal.
     certificate: Option<CommitCertificate>,
 }
@@ -171,6 +175,11 @@ impl Core {
         };
         let punished = block.block.evidence.iter().map(Evidence::key);
         let punished: Vec<_> = punished.collect();
+        if synced {
+            self.pipeline.fetched = Some(self.now.instant);
+        }
+        self.count_missed(&block);
+        self.pipeline.punished |= !punished.is_empty();
         if !punished.is_empty() {
             self.tell_consensus(consensus::Input::Punished(punished));
         }
@@ -222,6 +231,8 @@ impl Core {
             };
             self.tell_gossip(head);
             self.start_height();
+            let punished = std::mem::take(&mut self.pipeline.punished);
+            self.look_up_standing(punished);
             self.check_next_range();
         }
     }

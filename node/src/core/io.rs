@@ -13,6 +13,7 @@ use starling_ledger::storage::View;
 use starling_ledger::transaction::{Nonce, RawTransaction, TransactionId, WireId};
 use starling_ledger::vote::{Height, Round};
 
+use super::look::StateNews;
 use super::own::{KeepId, KeepWrite};
 use super::restore::RestoreReport;
 use crate::consensus::guard::GuardRecord;
@@ -198,6 +199,8 @@ pub enum Request {
     Pending(TransactionId),
     /// The neighbours.
     Peers,
+    /// What was tried to get neighbours, and led to nothing.
+    FailedPeers,
 }
 
 /// What the core answers.
@@ -222,8 +225,10 @@ pub enum Answer {
     NextNonce(Option<Nonce>),
     /// The waiting transaction.
     Pending(Option<RawTransaction>),
-    /// The neighbours.
-    Peers(Vec<starling_gossip::overlay::PeerStatus>),
+    /// The neighbours, and by how many milliseconds their clocks are ahead of ours.
+    Peers(Vec<(starling_gossip::overlay::PeerStatus, Option<i64>)>),
+    /// What was tried to get neighbours, and led to nothing.
+    FailedPeers(Vec<starling_gossip::overlay::FailedPeer>),
 }
 
 /// Something a person or program may want to know.
@@ -233,6 +238,8 @@ pub enum Event {
     Accepted(TransactionId),
     /// A transaction that was accepted waits here no longer, and no block holds it.
     Left(Left),
+    /// The node's state was entered, or is over.
+    State(StateNews),
     /// What waited before the last stop was checked again.
     Restored(RestoreReport),
     /// A transaction of our own was handed to neighbours.

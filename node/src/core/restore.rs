@@ -177,7 +177,7 @@ impl Restore {
 
     /// Holds back a question until the first pass is over; gives it back if it need not wait.
     pub(super) fn hold_back(&mut self, id: RequestId, request: Request) -> Option<Request> {
-        let asks_of_waiting = !matches!(request, Request::Peers);
+        let asks_of_waiting = !matches!(request, Request::Peers | Request::FailedPeers);
         if self.first.is_none() || !asks_of_waiting || self.requests.len() >= REQUESTS_MAX {
             return Some(request);
         }

@@ -59,6 +59,17 @@ impl Core {
                 sent_to,
                 neighbours,
             } => self.sent_on(&wire_id, (sent_to, neighbours)),
+            GossipAction::TimeAsked { peer } => {
+                let wall_ms = self.now.wall_ms;
+                self.tell_gossip(GossipInput::SendTime { peer, wall_ms });
+            }
+            GossipAction::TimeTold {
+                peer,
+                wall_ms,
+                round_trip,
+            } => self
+                .clocks
+                .told(peer, (wall_ms, self.now.wall_ms), round_trip),
             GossipAction::PeerUp { peer } => self.peer_up(peer),
             GossipAction::PeerDown { peer } => self.peer_down(peer),
             GossipAction::Doubtful { peer, height } => self.doubt_status(peer, height),
@@ -71,10 +82,7 @@ impl Core {
                 let note = format!("behind: block {} here, {best} elsewhere", self.tip.height);
                 self.out.push(Action::Event(Event::Note(note)));
             }
-            GossipAction::CaughtUp => {
-                let note = format!("caught up at block {}", self.tip.height);
-                self.out.push(Action::Event(Event::Note(note)));
-            }
+            GossipAction::CaughtUp => self.caught_up(),
             other => unreachable!("no rule for {other:?}"),
         }
     }
@@ -166,8 +174,17 @@ impl Core {
         self.out.extend(waiting.map(event));
     }
 
+    /// There is nothing to fetch. Who can get no more blocks has not caught up.
+    fn caught_up(&mut self) {
+        if self.gossip.pruned_from().is_none() {
+            let note = format!("caught up at block {}", self.tip.height);
+            self.out.push(Action::Event(Event::Note(note)));
+        }
+    }
+
     fn peer_down(&mut self, peer: starling_gossip::PeerId) {
         self.neighbours.remove(&peer);
+        self.clocks.forget(&peer);
         self.blocks.wanted.remove_peer(&peer);
         self.tell_consensus(consensus::Input::PeerDown(peer));
     }

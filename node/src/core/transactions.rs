@@ -45,7 +45,12 @@ impl Core {
                 let waiting = waiting.map(|transaction| transaction.raw());
                 Answer::Pending(waiting.or_else(|| self.restore.by_id(&id)).cloned())
             }
-            Request::Peers => Answer::Peers(self.gossip.peers()),
+            Request::Peers => {
+                let peers = self.gossip.peers().into_iter();
+                let clock = |peer: &PeerId| self.clocks.of(peer);
+                Answer::Peers(peers.map(|one| (one.clone(), clock(&one.peer))).collect())
+            }
+            Request::FailedPeers => Answer::FailedPeers(self.gossip.failed()),
         };
         self.out.push(Action::Answer { id, answer });
     }

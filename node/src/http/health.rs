@@ -9,7 +9,6 @@ use axum::response::Response;
 
 use super::answer::{TEXT, respond};
 use super::site::Site;
-use crate::api::{ConsensusReply, NEEDED};
 use crate::core::Status;
 
 /// Answers `GET /healthz`: the process lives.
@@ -17,10 +16,11 @@ pub(super) async fn alive() -> Response {
     respond(StatusCode::OK, TEXT, Body::from("alive\n"))
 }
 
-/// Answers `GET /readyz`: the node has what its neighbours have, and hears enough validators.
+/// Answers `GET /readyz`: the state of the node, in a word and why.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     let told = match site.handle.status() {
-        Some(status) => describe(&site, &status),
+        Some(status) if status.state.ready => Ok(describe(&status)),
+        Some(status) => Err(describe(&status)),
         None => Err("the node is starting".to_owned()),
     };
     let (status, words) = match told {
@@ -33,41 +33,6 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     respond(status, TEXT, Body::from(words))
 }
 
-fn describe(site: &Site, status: &Status) -> Result<String, String> {
-    let consensus = ConsensusReply::new(status, &site.names);
-    let (all, height) = (consensus.validators.len(), status.height);
-    let (heard, silent): (Vec<_>, Vec<_>) = consensus
-        .validators
-        .into_iter()
-        .partition(|validator| validator.present);
-    let share = share(consensus.present_permille);
-    if consensus.halted || !status.validators.is_quorum(status.consensus.present_power) {
-        let silent: Vec<_> = silent
-            .into_iter()
-            .map(|silent| silent.name.unwrap_or(silent.account))
-            .collect();
-        let silent = silent.join(", ");
-        let word = if consensus.halted {
-            "HALTED"
-        } else {
-            "no quorum"
-        };
-        return Err(format!(
-            "{word}: {share} of voting power, needs {NEEDED}; silent: {silent}"
-        ));
-    }
-    if status.syncing {
-        return Err(format!(
-            "catching up, at block {height} of {}",
-            status.best_height
-        ));
-    }
-    Ok(format!(
-        "block {height}, {} of {all} validators heard",
-        heard.len()
-    ))
-}
-
-fn share(permille: u32) -> String {
-    format!("{}.{} %", permille / 10, permille % 10)
+fn describe(status: &Status) -> String {
+    format!("{}; block {}", status.state, status.height)
 }

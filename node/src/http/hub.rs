@@ -188,7 +188,7 @@ impl Writer<'_> {
             }
             Event::Consensus(ConsensusEvent::Offence(_)) => self.site.metrics.offended(),
             Event::Restored(report) => self.site.metrics.restored(report),
-            Event::Consensus(_) | Event::Note(_) | Event::Warning(_) => {}
+            Event::State(_) | Event::Consensus(_) | Event::Note(_) | Event::Warning(_) => {}
         }
     }
 

@@ -266,6 +266,13 @@ pub(super) const METHODS: &[Method] = &[
         call: |site, _| Box::pin(node::peers(site)),
     },
     Method {
+        name: "peers_failed",
+        about: "What was tried to get neighbours and led to nothing, and why.",
+        parameters: &[],
+        reads: true,
+        call: |site, _| Box::pin(node::peers_failed(site)),
+    },
+    Method {
         name: "mempool",
         about: "How much waits to be put in a block.",
         parameters: &[],

@@ -6,6 +6,9 @@
 //! The time of acceptance is kept for [`WAITING_MAX`] transactions; others do not count for
 //! finality.
 
+mod condition;
+mod machine;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +18,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -26,10 +29,12 @@ use starling_gossip::link::Direction;
 use starling_gossip::overlay::PeerStatus;
 use starling_ledger::transaction::TransactionId;
 
+use condition::Condition;
+use machine::Machine;
+
 use super::answer::{failure, respond};
 use super::error::RpcError;
 use super::site::Site;
-use crate::api::DutyReply;
 use crate::core::{Answer, Request, RestoreReport, Status};
 
 /// Most transactions on their way whose time is kept: 1 MiB.
@@ -45,6 +50,8 @@ type Level = Gauge<u64, AtomicU64>;
 /// All metrics of a node.
 pub(super) struct Metrics {
     registry: Registry,
+    /// What has no prefix.
+    process: Registry,
     height: Level,
     round: Level,
     halted: Level,
@@ -55,9 +62,8 @@ pub(super) struct Metrics {
     uptime_seconds: Level,
     mempool_transactions: Level,
     mempool_bytes: Level,
-    validator_signing: Level,
-    validator_excluded: Level,
-    validator_watching: Family<Labels, Level>,
+    condition: Condition,
+    machine: Machine,
     peers: Family<Labels, Level>,
     gossip_bytes: Family<Labels, Counter>,
     gossip_frames: Family<Labels, Counter>,
@@ -81,6 +87,7 @@ impl Default for Metrics {
         let buckets = exponential_buckets(FINALITY_FIRST_SECONDS, 2.0, FINALITY_BUCKETS);
         let mut metrics = Self {
             registry: Registry::with_prefix("starling"),
+            process: Registry::default(),
             height: Level::default(),
             round: Level::default(),
             halted: Level::default(),
@@ -91,9 +98,8 @@ impl Default for Metrics {
             uptime_seconds: Level::default(),
             mempool_transactions: Level::default(),
             mempool_bytes: Level::default(),
-            validator_signing: Level::default(),
-            validator_excluded: Level::default(),
-            validator_watching: Family::default(),
+            condition: Condition::default(),
+            machine: Machine::default(),
             peers: Family::default(),
             gossip_bytes: Family::default(),
             gossip_frames: Family::default(),
@@ -166,27 +172,14 @@ impl Metrics {
                 "Bytes of the transactions that wait",
                 &self.mempool_bytes,
             ),
-            (
-                "validator_signing",
-                "1 while this node signs as a validator",
-                &self.validator_signing,
-            ),
-            (
-                "validator_excluded",
-                "1 if this validator's key signed twice and never counts again",
-                &self.validator_excluded,
-            ),
         ];
         for (name, help, level) in levels {
             self.registry.register(name, help, level.clone());
         }
         self.registry
             .register("peers", "Neighbours, by who dialed", self.peers.clone());
-        self.registry.register(
-            "validator_watching",
-            "1 while this validator watches before it signs, by reason",
-            self.validator_watching.clone(),
-        );
+        self.condition.register(&mut self.registry);
+        self.machine.register(&mut self.registry, &mut self.process);
     }
 
     fn register_counters(&mut self) {
@@ -346,23 +339,13 @@ impl Metrics {
         }
     }
 
-    fn take_duty(&self, duty: &DutyReply) {
-        let is = |state| u64::from(duty.state == state);
-        self.validator_signing.set(is("signs"));
-        self.validator_excluded.set(is("excluded"));
-        self.validator_watching.clear();
-        if let Some(reason) = duty.reason {
-            let labels = vec![("reason", reason.to_owned())];
-            self.validator_watching.get_or_create(&labels).set(1);
-        }
-    }
-
-    fn take_peers(&self, peers: &[PeerStatus]) {
+    fn take_peers(&self, peers: &[(PeerStatus, Option<i64>)]) {
         for (name, direction) in [
             ("inbound", Direction::Inbound),
             ("outbound", Direction::Outbound),
         ] {
-            let of_direction = peers.iter().filter(|peer| peer.direction == direction);
+            let of_direction = peers.iter().map(|(peer, _)| peer);
+            let of_direction = of_direction.filter(|peer| peer.direction == direction);
             let distinct: BTreeSet<_> = of_direction.map(|peer| peer.peer).collect();
             let labels = vec![("direction", name.to_owned())];
             self.peers
@@ -376,19 +359,31 @@ impl Metrics {
 pub(super) async fn scrape(State(site): State<Arc<Site>>) -> Response {
     if let Some(status) = site.handle.status() {
         site.metrics.take_status(&status);
-        let duty = DutyReply::new(&status, site.is_excluded());
-        site.metrics.take_duty(&duty);
+        site.metrics.condition.take(&status);
     }
     raise(&site.metrics.log_lines_lost, site.handle.lost_lines());
     // A core that is too busy to answer leaves the last numbers standing.
     if let Ok(Answer::Peers(peers)) = site.ask(Request::Peers).await {
         site.metrics.take_peers(&peers);
     }
+    read_machine(&site).await;
     let mut text = String::new();
-    match encode(&mut text, &site.metrics.registry) {
+    let metrics = &site.metrics;
+    let encoded = encode_registry(&mut text, &metrics.process);
+    match encoded.and_then(|()| encode(&mut text, &metrics.registry)) {
         Ok(()) => respond(StatusCode::OK, OPEN_METRICS, Body::from(text)),
         Err(error) => failure(&RpcError::internal(error)),
     }
+}
+
+/// Reads the disk in a thread that may wait for it.
+async fn read_machine(site: &Arc<Site>) {
+    let site = Arc::clone(site);
+    let read = tokio::task::spawn_blocking(move || {
+        site.metrics.machine.take(site.handle.folder());
+    });
+    // Numbers that cannot be read stay as they were.
+    let _ = read.await;
 }
 
 /// Sets a counter to a total that is counted elsewhere.

@@ -8,8 +8,6 @@ use starling_ledger::chain::{ChainError, ChainReader};
 use starling_ledger::execution::Tip;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::hash::Hash;
-use starling_ledger::staking::ConsensusKey;
-use starling_ledger::state_key::StateKey;
 use tokio::sync::Semaphore;
 
 use super::error::RpcError;
@@ -20,6 +18,9 @@ use super::metrics::Metrics;
 use crate::api::{DutyReply, Names, NodeReply, StatusReply, Surroundings};
 use crate::core::{Answer, Request, Status};
 use crate::runtime::NodeHandle;
+
+/// What is said where a validator's key runs twice.
+const SECOND_PROCESS: &str = "another process runs with this validator's key: stop one of them";
 
 /// One server's view of its node.
 pub(super) struct Site {
@@ -144,17 +145,6 @@ impl Site {
         reached.map_err(|_| RpcError::unavailable("the node does not follow its disk"))?
     }
 
-    /// Says whether the ledger has excluded this node's validator key for good.
-    pub(super) fn is_excluded(&self) -> bool {
-        let key = self.handle.about().validator_key;
-        let Some((key, tip)) = key.zip(self.handle.tip()) else {
-            return false;
-        };
-        let entry = tip.state.get(&StateKey::consensus_key(&key)).ok().flatten();
-        let entry = entry.and_then(|bytes| ConsensusKey::from_bytes(&bytes).ok());
-        entry.is_some_and(|entry| entry.excluded)
-    }
-
     /// Describes the node.
     ///
     /// # Errors
@@ -162,7 +152,6 @@ impl Site {
     pub(super) fn describe(&self) -> Result<StatusReply, RpcError> {
         let status = self.status()?;
         let about = self.handle.about();
-        let excluded = self.is_excluded();
         let node = NodeReply {
             id: self.handle.peer_id().to_string(),
             listen: about.listen.to_string(),
@@ -171,8 +160,10 @@ impl Site {
                 .validator_key
                 .and_then(|key| status.validators.by_key(&key))
                 .map(|(_, member)| self.names.address(member.account)),
-            signing: status.consensus.signing() && !excluded,
-            duty: DutyReply::new(&status, excluded),
+            signing: status.consensus.signing() && !status.standing.excluded,
+            duty: DutyReply::new(&status),
+            second_process: status.consensus.second_process.then_some(SECOND_PROCESS),
+            clock_offset_ms: status.clock_offset_ms,
         };
         let around = Surroundings {
             genesis: Arc::clone(&self.genesis),

@@ -2,6 +2,7 @@
 //! core.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -76,6 +77,7 @@ pub struct NodeHandle {
     events: broadcast::Sender<Arc<NumberedEvent>>,
     next_event: Arc<AtomicU64>,
     lost_lines: LostLines,
+    folder: Arc<Path>,
 }
 
 impl NodeHandle {
@@ -95,12 +97,23 @@ impl NodeHandle {
             events: broadcast::Sender::new(EVENTS_MAX),
             next_event: Arc::default(),
             lost_lines: LostLines::default(),
+            folder: Path::new("").into(),
         }
     }
 
-    /// Shows what is counted there.
-    pub(crate) fn with_lost_lines(self, lost_lines: LostLines) -> Self {
-        Self { lost_lines, ..self }
+    /// Names the data folder, and shows how many lines of the log were lost.
+    pub(crate) fn of(self, folder: &Path, lost_lines: LostLines) -> Self {
+        let folder = folder.into();
+        Self {
+            folder,
+            lost_lines,
+            ..self
+        }
+    }
+
+    /// Returns the data folder; empty where there is none.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Returns how many lines of the log could not be written.

@@ -118,13 +118,12 @@ impl Names {
                     tracing::warn!(host, "the peer's name is not found: {reason}");
                 }
                 name.failing = Some(true);
-                return Vec::new();
+                return vec![name.looked_up(Some(reason))];
             }
         };
         if name.failing == Some(true) {
             tracing::info!(host, "the peer's name is found again");
         }
-        name.failing = Some(false);
         let peer = name.named.peer;
         let new = addresses.difference(&name.addresses);
         let new = new.map(|address| {
@@ -137,9 +136,21 @@ impl Names {
         let gone = name.addresses.difference(&addresses);
         let gone = gone.filter(|address| !others.contains(address));
         let gone = gone.map(|address| Input::ForgetPeer(*address));
-        let inputs = new.chain(gone).collect();
+        let looked_up = (name.failing == Some(true)).then(|| name.looked_up(None));
+        name.failing = Some(false);
+        let inputs = new.chain(gone).chain(looked_up).collect();
         name.addresses = addresses;
         inputs
+    }
+}
+
+impl Name {
+    fn looked_up(&self, failure: Option<String>) -> Input {
+        let NamedPeer { host, port, .. } = &self.named;
+        Input::NameLookedUp {
+            name: format!("{host}:{port}"),
+            failure,
+        }
     }
 }
 
@@ -237,6 +248,7 @@ mod tests {
         let tell = |input: &Input| match input {
             Input::AddPeer(peer) => format!("+{}", peer.address),
             Input::ForgetPeer(address) => format!("-{address}"),
+            Input::NameLookedUp { name, failure } => format!("{name} {}", failure.is_none()),
             other => panic!("{other:?}"),
         };
         inputs.iter().map(tell).collect()
@@ -269,8 +281,9 @@ mod tests {
             name: 0,
             addresses: Err("nobody answers".to_owned()),
         };
-        assert!(names.take(failed).is_empty());
-        assert!(names.take(found(0, &["192.0.2.1:7000"])).is_empty());
+        assert_eq!(told(&names.take(failed)), ["n1:7000 false"]);
+        let again = names.take(found(0, &["192.0.2.1:7000"]));
+        assert_eq!(told(&again), ["n1:7000 true"]);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //! to know, the rest below.
 
 use crate::consensus::{ConsensusEvent, SpectatorReason};
-use crate::core::Event;
+use crate::core::{Event, StateNews};
 
 /// Writes an event to the log.
 pub(super) fn trace(event: &Event) {
@@ -22,6 +22,12 @@ pub(super) fn trace(event: &Event) {
         Event::Restored(report) => tracing::info!("{report}"),
         Event::Note(text) => tracing::info!("{text}"),
         Event::Warning(text) => tracing::warn!("{text}"),
+        Event::State(StateNews::Entered(state)) => {
+            tracing::warn!(state = %state.word, "{state}");
+        }
+        Event::State(StateNews::Over { word, now }) => {
+            tracing::info!(state = %now, "{word} is over: {now}");
+        }
         Event::Consensus(step) => consensus(step),
         Event::Accepted(id) => tracing::debug!(%id, "transaction accepted"),
         Event::Left(left) => tracing::debug!(id = %left.id, why = %left.why, "transaction left"),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use starling_ledger::codec::encode;
 
 use super::reply;
-use crate::api::{GenesisReply, MempoolReply, PeerReply, PeersReply, hex};
+use crate::api::{
+    FailedPeerReply, FailedPeersReply, GenesisReply, MempoolReply, PeerReply, PeersReply, hex,
+};
 use crate::core::{Answer, Request};
 use crate::http::error::RpcError;
 use crate::http::site::Site;
@@ -23,8 +25,20 @@ pub(super) async fn peers(site: Arc<Site>) -> Result<String, RpcError> {
         return Err(RpcError::internal("the node answers another question"));
     };
     let now = site.status()?.now.instant;
-    let peers = peers.iter().map(|peer| PeerReply::new(peer, now)).collect();
+    let peers = peers.iter();
+    let peers = peers.map(|(peer, clock)| PeerReply::new((peer, *clock), now));
+    let peers = peers.collect();
     reply(&PeersReply { peers })
+}
+
+pub(super) async fn peers_failed(site: Arc<Site>) -> Result<String, RpcError> {
+    let Answer::FailedPeers(failed) = site.ask(Request::FailedPeers).await? else {
+        return Err(RpcError::internal("the node answers another question"));
+    };
+    let now = site.status()?.now.instant;
+    let failed = failed.iter().map(|one| FailedPeerReply::new(one, now));
+    let failed = failed.collect();
+    reply(&FailedPeersReply { failed })
 }
 
 pub(super) async fn genesis(site: Arc<Site>) -> Result<String, RpcError> {

@@ -389,9 +389,18 @@ fn validators_peers_mempool_and_genesis_are_told() {
     let peers = call(server, "peers", json!({}));
     let shown = json!({
         "id": "08".repeat(32), "address": "127.0.0.1:7001", "direction": "inbound", "height": 3,
-        "connected_ms": 1000, "rtt_us": 250, "bytes_in": 10, "bytes_out": 20,
+        "connected_ms": 1000, "rtt_us": 250, "clock_ahead_ms": -7, "bytes_in": 10,
+        "bytes_out": 20,
     });
     assert_eq!(peers, json!({"peers": [shown]}));
+    let failed_dial = json!({
+        "target": "n9:7000", "id": null, "code": "no_such_name",
+        "reason": "the name is not found: no such host", "failures": 2, "ago_ms": 0,
+    });
+    assert_eq!(
+        call(server, "peers_failed", json!({})),
+        json!({"failed": [failed_dial]})
+    );
     assert_eq!(
         call(server, "mempool", json!({})),
         json!({"count": 1, "bytes": 200})

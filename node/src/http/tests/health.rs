@@ -21,22 +21,16 @@ fn a_node_that_has_all_and_hears_enough_is_ready() {
     let told = get(node.address(), "/readyz");
     assert_eq!(
         (told.status, &*told.body),
-        (200, "ready: block 3, 4 of 4 validators heard\n")
+        (
+            200,
+            "ready: RUNNING: 4 of 4 validators are heard; block 3\n"
+        )
     );
 }
 
 #[test]
-fn a_node_that_is_behind_or_hears_too_few_says_why_it_is_not_ready() {
+fn a_node_that_is_not_ready_says_why() {
     let node = Node::start(quick());
-    node.publish(|status| {
-        status.syncing = true;
-        status.best_height = 9;
-    });
-    let told = get(node.address(), "/readyz");
-    assert_eq!(
-        (told.status, &*told.body),
-        (503, "not ready: catching up, at block 3 of 9\n")
-    );
     node.publish(halt);
     let told = get(node.address(), "/readyz");
     assert_eq!(told.status, 503);
@@ -123,4 +117,41 @@ fn metrics_carry_their_names_and_numbers() {
         assert_eq!(value(text, name), Some(expected), "{name} in {text}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn the_state_is_one_of_all_and_the_machine_is_shown() {
+    let node = Node::start(quick());
+    node.publish(halt);
+    let text = get(node.address(), "/metrics").body;
+    let ones = crate::node_state::StateWord::ALL.map(|word| {
+        let name = format!("starling_state{{state=\"{word}\"}}");
+        value(&text, &name).map(|value| (word.text(), value.to_owned()))
+    });
+    let ones: Vec<_> = ones.into_iter().flatten().collect();
+    assert_eq!(ones.len(), 10, "{text}");
+    let on = ones.iter().filter(|(_, value)| value == "1");
+    assert_eq!(on.map(|(word, _)| *word).collect::<Vec<_>>(), ["HALTED"]);
+    for (name, expected) in [
+        ("starling_ready", "0"),
+        ("starling_consensus_halted", "1"),
+        ("starling_validator_duty{duty=\"signs\"}", "1"),
+        ("starling_validator_jailed", "0"),
+        ("starling_validator_blocks_missed_total", "0"),
+        ("starling_clock_offset_seconds", "-0.012"),
+        ("starling_proposals_refused_total{reason=\"clock\"}", "3"),
+        ("starling_evidence_refused_total", "2"),
+        ("starling_build_info{version=\"0.1.0\"}", "1"),
+    ] {
+        assert_eq!(value(&text, name), Some(expected), "{name} in {text}");
+    }
+    for name in [
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_start_time_seconds",
+        "starling_disk_used_bytes",
+        "starling_disk_free_bytes",
+    ] {
+        assert!(value(&text, name).is_some(), "{name} in {text}");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use starling_gossip::link::{Direction, LinkId};
-use starling_gossip::overlay::PeerStatus;
+use starling_gossip::overlay::{FailedPeer, Failure, PeerStatus};
 use starling_gossip::{Instant, PeerId};
 use starling_ledger::block::Block;
 use starling_ledger::genesis::local_consensus_key;
@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use super::chain::Chain;
 use crate::consensus::ConsensusStatus;
 use crate::consensus::engine::Step;
-use crate::core::{Answer, Event, Now, Request, Status};
+use crate::core::{Answer, Counts, Event, Now, Request, Status};
 use crate::http::{HttpLimits, HttpServer, serve_within};
+use crate::node_state::{NodeState, Standing, StateWord};
 use crate::runtime::{About, NodeHandle};
 
 /// The next nonce that the core tells of every account.
@@ -118,6 +119,11 @@ pub(super) fn halt(status: &mut Status) {
     consensus.present_power = consensus.total_power / 2;
     consensus.halted_since = Some(Instant(50_000_000));
     consensus.silent = vec![(0, Instant(40_000_000)), (2, Instant(41_000_000))];
+    status.state = NodeState {
+        word: StateWord::Halted,
+        ready: false,
+        reason: "50.0 % of voting power, needs more than 66.7 %; silent: n2, n3".to_owned(),
+    };
 }
 
 fn finalized(block: &Block, payments: &[Arc<VerifiedTransaction>]) -> Event {
@@ -157,15 +163,39 @@ fn status(chain: &Chain) -> Status {
             total_power,
             halted_since: None,
             duty: crate::consensus::Duty::Signs,
+            second_process: false,
         },
         syncing: false,
         best_height: tip.height,
         neighbours: 3,
         mempool_count: 1,
         mempool_bytes: 200,
+        state: NodeState {
+            word: StateWord::Running,
+            ready: true,
+            reason: "4 of 4 validators are heard".to_owned(),
+        },
+        state_since_ms: WALL_MS,
+        standing: Standing::default(),
+        clock_offset_ms: Some(-12),
+        counts: Counts {
+            proposals_early: 3,
+            evidence_refused: 2,
+            ..Counts::default()
+        },
         trust_warning: None,
         counters: Default::default(),
         drops: Default::default(),
+    }
+}
+
+fn failed() -> FailedPeer {
+    FailedPeer {
+        target: "n9:7000".to_owned(),
+        peer: None,
+        failures: 2,
+        at: UPTIME,
+        failure: Failure::NoSuchName("no such host".to_owned()),
     }
 }
 
@@ -178,7 +208,8 @@ fn play(genesis: Hash, waiting: &VerifiedTransaction, mut inbox: Inbox) {
             Request::Pending(id) => {
                 Answer::Pending((id == waiting.id()).then(|| waiting.raw().clone()))
             }
-            Request::Peers => Answer::Peers(vec![peer()]),
+            Request::Peers => Answer::Peers(vec![(peer(), Some(-7))]),
+            Request::FailedPeers => Answer::FailedPeers(vec![failed()]),
         };
         drop(answer.send(told));
     }

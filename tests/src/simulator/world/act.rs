@@ -146,6 +146,7 @@ impl World {
             Work::ExecuteBlock { .. } => "execute",
             Work::CheckRange { .. } => "range",
             Work::CompareChains { .. } => "compare",
+            Work::ReadStanding { .. } => "standing",
         };
         self.trace.note((self.now, id.index), kind, work_id.0, &[]);
         let Some(life) = self.nodes[id.index].life.as_mut() else {
@@ -165,6 +166,7 @@ impl World {
             WorkResult::Built { .. } | WorkResult::Executed { .. } => 20,
             WorkResult::Range { blocks, .. } => 20 * (blocks.len() + 1),
             WorkResult::Compared(_) => 20,
+            WorkResult::Standing(_) => 1,
         };
         let items = u64::try_from(items).unwrap_or(u64::MAX);
         self.machines.micros(50, 2_000) + Duration::from_micros(items.saturating_mul(50))

@@ -34,6 +34,12 @@ impl Names {
         account.to_address(self.kind)
     }
 
+    /// Returns what an account is called: its name, or else its address.
+    pub fn show(&self, account: &AccountId) -> String {
+        self.validator(account)
+            .unwrap_or_else(|| self.address(*account))
+    }
+
     /// Returns the name of a validator of a local network.
     pub fn validator(&self, account: &AccountId) -> Option<String> {
         self.validators.get(account).cloned()
