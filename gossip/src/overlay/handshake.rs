@@ -3,7 +3,7 @@
 use starling_ledger::vote::Height;
 
 use super::failure::{Failure, told_other_network};
-use super::session::Stage;
+use super::session::{QUIET_AFTER, Stage};
 use super::{AddressSource, Overlay};
 use crate::action::{LinkChange, Outbox};
 use crate::fault::PeerFault;
@@ -65,7 +65,7 @@ impl Overlay {
             self.come_up(now, link, height, out);
             return;
         };
-        match self.judge_rival(peer, direction, instance, old) {
+        match self.judge_rival(now, (peer, direction, instance), old) {
             Rival::NewStays => {
                 // The place is taken first, so that no link that stands by gets it.
                 self.up.insert(peer, link);
@@ -100,8 +100,17 @@ impl Overlay {
         None
     }
 
-    fn judge_rival(&self, peer: PeerId, new: Direction, instance: u64, old: LinkId) -> Rival {
+    fn judge_rival(
+        &self,
+        now: Instant,
+        (peer, new, instance): (PeerId, Direction, u64),
+        old: LinkId,
+    ) -> Rival {
         let old = self.sessions.get(&old);
+        if old.is_some_and(|old| now.since(old.heard) >= QUIET_AFTER) {
+            // Its peer has noticed first that it is dead.
+            return Rival::NewStays;
+        }
         let old_instance = old
             .and_then(|old| old.hello.as_ref())
             .map(|hello| hello.instance);
