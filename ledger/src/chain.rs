@@ -52,7 +52,7 @@ use crate::certificate::CommitCertificate;
 use crate::codec::encode;
 use crate::execution::{Executed, Tip};
 use crate::genesis::Genesis;
-use crate::state::{State, StateUpdate};
+use crate::state::{PAGE_CACHE_BYTES, State, StateUpdate};
 use crate::state_key::StateKey;
 use crate::storage::{Column, Storage, WriteBatch, schema};
 use crate::validators::ValidatorSet;
@@ -65,6 +65,8 @@ pub struct ChainStore {
     reader: ChainReader,
     /// Whether the index of histories is wanted.
     history: bool,
+    /// Memory for pages of the state that were written lately.
+    page_cache_bytes: usize,
 }
 
 impl ChainStore {
@@ -75,6 +77,7 @@ impl ChainStore {
             storage,
             reader,
             history: true,
+            page_cache_bytes: PAGE_CACHE_BYTES,
         }
     }
 
@@ -83,6 +86,13 @@ impl ChainStore {
     #[must_use]
     pub const fn with_history(mut self, history: bool) -> Self {
         self.history = history;
+        self
+    }
+
+    /// Gives the state of [`ChainStore::tip`] so much memory for pages written lately.
+    #[must_use]
+    pub const fn with_page_cache(mut self, bytes: usize) -> Self {
+        self.page_cache_bytes = bytes;
         self
     }
 
@@ -144,7 +154,7 @@ impl ChainStore {
         let genesis = reader.genesis()?.ok_or(ChainError::NoGenesis)?;
         let (height, hash) = reader.tip()?.ok_or(ChainError::NoGenesis)?;
         let genesis_hash = genesis.hash();
-        let state = State::open(&self.storage)?;
+        let state = State::open_within(&self.storage, self.page_cache_bytes)?;
         let (signed_by, validators) = current_sets(&state, &genesis, height)?;
         let header = match height {
             0 => None,

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use cache::BYTES as PAGE_CACHE_BYTES;
 pub use chunk::{
     CHUNK_BYTES_MAX, CHUNK_CONTENT_BYTES_MAX, ChunkError, ChunkSummary, ProvenChunk, StateChunk,
 };
@@ -110,10 +111,18 @@ impl State {
     /// # Errors
     /// [`StateError::Storage`] where they cannot be read, or are not those of a trie.
     pub fn open(storage: &Arc<dyn Storage>) -> Result<Self, StateError> {
+        Self::open_within(storage, PAGE_CACHE_BYTES)
+    }
+
+    /// Like [`State::open`], with so many bytes of memory for pages written lately.
+    ///
+    /// # Errors
+    /// Those of [`State::open`].
+    pub fn open_within(storage: &Arc<dyn Storage>, cache_bytes: usize) -> Result<Self, StateError> {
         let view = storage.snapshot()?;
         Ok(Self {
             trie: rebuild(view.as_ref())?,
-            pages: Pages::new(view),
+            pages: Pages::new(view, cache_bytes),
         })
     }
 
@@ -122,7 +131,7 @@ impl State {
     pub fn empty(view: Arc<dyn View>) -> Self {
         Self {
             trie: Link::EMPTY,
-            pages: Pages::new(view),
+            pages: Pages::new(view, PAGE_CACHE_BYTES),
         }
     }
 

@@ -7,34 +7,39 @@
 //! A page has one place, which its hash tells; the last one written there stays.
 //!
 //! # Limits
-//! [`PAGES_MAX`] pages of at most [`PAGE_BYTES_MAX`] each, 64 MiB at the worst, and 4 MiB for the
-//! places. Larger pages are not kept.
+//! As many pages as fit in the bytes it is given, were each as large as [`PAGE_BYTES_MAX`]; larger
+//! ones are not kept.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::page::{PAGE_BYTES_MAX, Page};
 use crate::hash::Hash;
 
-/// Most pages that are kept. Our choice: the pages of about 300,000 accounts.
-const PAGES_MAX: usize = 65_536;
-/// The first byte of a hash tells the shelf, the second the place on it.
+/// What pages may take where nobody says. Our choice: the pages of about 300,000 accounts.
+pub const BYTES: usize = 72 << 20;
+/// What one page takes at the most, with its place and what the allocator adds.
+const PAGE_COST_BYTES: usize = PAGE_BYTES_MAX + size_of::<Option<(Hash, Page)>>() + 32;
+/// The first byte of a hash tells the shelf, the next ones the place on it.
 const SHELVES: usize = 256;
-const PLACES: usize = PAGES_MAX / SHELVES;
 
 /// The pages written lately. Shared between threads; each shelf has a lock of its own, which is
 /// held to copy or to set one place and decides nothing.
 pub(super) struct PageCache {
     shelves: Box<[Mutex<Shelf>]>,
+    /// Places on a shelf, one at least.
+    places: usize,
 }
 
 /// Empty until its first page comes.
 type Shelf = Vec<Option<(Hash, Page)>>;
 
 impl PageCache {
-    pub(super) fn new() -> Self {
+    /// Makes an empty one that takes at most `bytes`, or a page a shelf.
+    pub(super) fn new(bytes: usize) -> Self {
         let shelf = |_| Mutex::new(Shelf::new());
         Self {
             shelves: (0..SHELVES).map(shelf).collect(),
+            places: (bytes / PAGE_COST_BYTES / SHELVES).max(1),
         }
     }
 
@@ -54,7 +59,7 @@ impl PageCache {
             return;
         };
         if shelf.is_empty() {
-            shelf.resize(PLACES, None);
+            shelf.resize(self.places, None);
         }
         if let Some(slot) = shelf.get_mut(place) {
             *slot = Some((hash, page.clone()));
@@ -62,10 +67,11 @@ impl PageCache {
     }
 
     fn find(&self, hash: &Hash) -> Option<(MutexGuard<'_, Shelf>, usize)> {
-        let [shelf, place, ..] = hash.0;
+        let [shelf, place @ .., _] = *hash.0.first_chunk::<6>()?;
         let shelf = self.shelves.get(usize::from(shelf))?;
         let shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        Some((shelf, usize::from(place)))
+        let place = usize::try_from(u32::from_le_bytes(place)).ok()? % self.places;
+        Some((shelf, place))
     }
 }
 
@@ -80,7 +86,7 @@ mod tests {
 
     #[test]
     fn finds_what_was_put_and_nothing_else() {
-        let cache = PageCache::new();
+        let cache = PageCache::new(BYTES);
         let ((hash, one), (other, _)) = (page(b"one"), page(b"other"));
         cache.put(hash, &one);
         assert_eq!(cache.get(&hash), Some(one));
@@ -89,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_page_takes_the_place_of_another_and_is_never_taken_for_it() {
-        let cache = PageCache::new();
+        let cache = PageCache::new(BYTES);
         let ((mut first, one), (second, two)) = (page(b"one"), page(b"two"));
-        first.0[..2].copy_from_slice(&second.0[..2]);
+        first.0[..5].copy_from_slice(&second.0[..5]);
         cache.put(first, &one);
         assert_eq!(cache.get(&second), None);
         cache.put(second, &two);
@@ -100,8 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn keeps_no_more_pages_than_fit() {
+        let bytes = 1 << 20;
+        let cache = PageCache::new(bytes);
+        for number in 0..10_000u32 {
+            let (hash, page) = page(&number.to_le_bytes());
+            cache.put(hash, &page);
+        }
+        let places = |shelf: &Mutex<Shelf>| shelf.lock().unwrap().capacity();
+        let places: usize = cache.shelves.iter().map(places).sum();
+        assert!((512..=bytes / PAGE_BYTES_MAX).contains(&places), "{places}");
+    }
+
+    #[test]
     fn keeps_no_large_page() {
-        let cache = PageCache::new();
+        let cache = PageCache::new(BYTES);
         let (hash, large) = page(&[0; PAGE_BYTES_MAX]);
         cache.put(hash, &large);
         assert_eq!(cache.get(&hash), None);

@@ -23,12 +23,12 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The pages of a snapshot.
-    pub(super) fn new(view: Arc<dyn View>) -> Self {
+    /// The pages of a snapshot; those written later take at most `cache_bytes` of memory.
+    pub(super) fn new(view: Arc<dyn View>, cache_bytes: usize) -> Self {
         Self {
             view,
             overlay: Arc::default(),
-            cache: Arc::new(PageCache::new()),
+            cache: Arc::new(PageCache::new(cache_bytes)),
         }
     }
 
