@@ -14,7 +14,7 @@ use crate::error::{CliError, FileContext as _, Outcome};
 use crate::exit::Exit;
 
 /// The keys of a config file.
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 14] = [
     "advertise",
     "data_dir",
     "genesis",
@@ -24,6 +24,7 @@ pub(crate) const KEYS: [&str; 13] = [
     "keep_blocks",
     "listen",
     "log",
+    "memory_mib",
     "node_key",
     "peers",
     "snapshot_epochs",
@@ -61,6 +62,8 @@ pub(crate) struct NodeConfig {
     pub(crate) node_key: Option<PathBuf>,
     /// What to log: `error`, `warn`, `info`, `debug`, or a filter such as `starling_node=debug`.
     pub(crate) log: Option<String>,
+    /// How much memory the node takes, in MiB.
+    pub(crate) memory_mib: Option<u32>,
     /// How many of the last blocks to keep; all if nothing is said.
     pub(crate) keep_blocks: Option<u64>,
     /// Whether to keep the index of each account's own transactions; it is kept if nothing is said.
@@ -109,6 +112,7 @@ impl NodeConfig {
             validator_key: stronger.validator_key.or(self.validator_key),
             node_key: stronger.node_key.or(self.node_key),
             log: stronger.log.or(self.log),
+            memory_mib: stronger.memory_mib.or(self.memory_mib),
             keep_blocks: stronger.keep_blocks.or(self.keep_blocks),
             history_index: stronger.history_index.or(self.history_index),
             snapshot_epochs: stronger.snapshot_epochs.or(self.snapshot_epochs),
@@ -180,6 +184,7 @@ mod tests {
         for text in [
             "listen = 5",
             "keep_blocks = -1",
+            "memory_mib = \"256\"",
             "listen = \"nowhere\"",
             "peers = \"a\"",
             "http_hosts = \"a\"",
@@ -198,7 +203,8 @@ mod tests {
         let text = "advertise = [\"192.0.2.1:1\"]\ndata_dir = \"d\"\ngenesis = \"g\"\n\
                     history_index = false\nhttp = \"127.0.0.1:2\"\n\
                     http_hosts = [\"node.example\"]\n\
-                    keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nnode_key = \"n\"\n\
+                    keep_blocks = 200\nlisten = \"127.0.0.1:1\"\nlog = \"info\"\nmemory_mib = 512\n\
+                    node_key = \"n\"\n\
                     peers = [\"127.0.0.1:3\"]\nsnapshot_epochs = 2\nvalidator_key = \"v\"\n";
         NodeConfig::parse(text).unwrap();
         assert_eq!(text.lines().count(), KEYS.len());

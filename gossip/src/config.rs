@@ -34,6 +34,9 @@ pub struct GossipConfig {
     pub known: Vec<ConfiguredPeer>,
     /// Height and hash of the last final block.
     pub head: (Height, BlockHash),
+    /// Most transactions that are remembered as seen; see
+    /// [`MAX_SEEN_TRANSACTIONS`](crate::flood::MAX_SEEN_TRANSACTIONS).
+    pub seen_max: usize,
     /// The start of all chance: drawn from the operating system, or from the simulator's seed.
     pub seed: Seed,
 }

@@ -35,8 +35,10 @@ use link_queue::LinkQueue;
 use own::{Own, Sent};
 use seen::{Holders, Seen};
 
-/// Transactions remembered. Our choice: half a minute at 2,000 a second, about 16 MiB.
-const MAX_SEEN_TRANSACTIONS: usize = 65_536;
+/// Transactions remembered where nobody says. Our choice: half a minute at 2,000 a second.
+pub const MAX_SEEN_TRANSACTIONS: usize = 65_536;
+/// About what one of them takes, with some links that have it.
+pub const SEEN_TRANSACTION_BYTES: usize = 320;
 /// Transactions of one peer that the node may be checking at a time.
 pub const MAX_CHECKING_PER_PEER: usize = 4_096;
 /// Bytes of those.
@@ -81,10 +83,11 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    pub(crate) fn new() -> Self {
+    /// Floods, and remembers at most `seen_max` transactions.
+    pub(crate) fn new(seen_max: usize) -> Self {
         Self {
             neighbours: BTreeMap::new(),
-            seen: Seen::new(MAX_SEEN_TRANSACTIONS),
+            seen: Seen::new(seen_max),
             own: Own::default(),
         }
     }

@@ -44,7 +44,7 @@ impl Gossip {
     pub fn new(config: &GossipConfig) -> Self {
         Self {
             overlay: Overlay::new(config),
-            flood: Flood::new(),
+            flood: Flood::new(config.seen_max),
             messages: Messages::new(),
             sync: Sync::new(config.head, config.seed.random(Purpose::Ranges)),
             blocks: config.seed.random(Purpose::Blocks),

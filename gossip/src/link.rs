@@ -163,6 +163,9 @@ pub enum SendError {
     /// The link's queue for the lane is full; the caller decides what to leave out.
     #[error("the queue of the lane is full")]
     Full,
+    /// All links together have too much waiting.
+    #[error("too much waits on all links together")]
+    PoolFull,
     /// There is no such link (any more).
     #[error("there is no such link")]
     NoLink,

@@ -23,9 +23,10 @@
 //!
 //! # Limits
 //! 64 links in all ([`TransportLimits`]). A link whose peer neither reads nor stops sending costs
-//! at most: 5.5 MiB inside QUIC, 17.2 MiB in send queues (frames that wait on several links are in
-//! memory once) until the write deadline, and 8.4 MiB of frames in the inbox and on their way to
-//! it.
+//! at most 5.5 MiB inside QUIC and about one in our own queues. What its long frames take beyond
+//! that comes from two pools that all links share, one for frames that wait to be sent and one for
+//! those that arrive; where a pool is spent, the link gives way that has held most of the one, or
+//! has taken longest for one frame of the other.
 //!
 //! # Source
 //! RFC 9000 and 9001 (QUIC), RFC 8446 (TLS 1.3), RFC 7250 (raw public keys), RFC 8410 (ed25519 in
@@ -45,6 +46,7 @@ mod lane_writer;
 mod lanes;
 mod listener;
 mod live_link;
+mod pool;
 #[cfg(any(test, fuzzing))]
 pub mod probe;
 mod quic;
@@ -85,6 +87,7 @@ use dial::run_dial;
 use gate::Gate;
 use inbox::Inbox;
 use listener::listen;
+use pool::Pool;
 use quic::quic_config;
 use shared::{LinkTable, Shared, Tasks};
 use stats::Counters;
@@ -151,6 +154,8 @@ impl Transport {
             inbound_slots: Arc::new(Semaphore::new(limits.inbound_links_max)),
             outbound_slots: Arc::new(Semaphore::new(limits.outbound_links_max)),
             links: LinkTable::default(),
+            queued: Arc::new(Pool::new(limits.queued_bytes_max)),
+            arriving: Arc::new(Pool::new(limits.arriving_bytes_max)),
             inbox: inbox.clone(),
             counters: Counters::default(),
             tasks: Tasks::new(Handle::current()),
@@ -213,11 +218,25 @@ impl Transport {
     /// # Errors
     /// [`SendError`]; the frame is not queued then.
     pub fn send(&self, link: LinkId, lane: Lane, frame: Bytes) -> Result<(), SendError> {
-        self.shared
-            .links
-            .find(link)
-            .ok_or(SendError::NoLink)?
-            .send(lane, frame)
+        let found = self.shared.links.find(link).ok_or(SendError::NoLink)?;
+        let sent = found.send(lane, frame);
+        if sent == Err(SendError::PoolFull) {
+            self.shared.relieve();
+        }
+        sent
+    }
+
+    /// Says whether a long frame for `peer` would be taken on a lane where nothing waits; `None` if
+    /// there is no link with it.
+    pub fn is_free_for(&self, peer: &PeerId, lane: Lane) -> Option<bool> {
+        let links = self.shared.links.all();
+        let own = links.iter().filter(|link| link.facts.peer == *peer);
+        let waiting = own.map(|link| link.queue(lane).bytes()).max()?;
+        let has_room = self.shared.queued.free() > lane.frame_bytes_max();
+        if !has_room {
+            self.shared.relieve();
+        }
+        Some(waiting == 0 && has_room)
     }
 
     /// Returns how many bytes wait on a lane of a link before QUIC takes them, at most

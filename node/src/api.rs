@@ -15,6 +15,7 @@ mod evidence;
 mod hex;
 mod history;
 mod light;
+mod memory;
 mod peers;
 mod stake;
 mod state;
@@ -35,6 +36,7 @@ pub use history::{AccountHistoryReply, HistoryEntryReply};
 pub use light::{
     HistoryReply, LightHeaderReply, LightHeadersReply, LightStepsReply, LightValidatorsReply,
 };
+pub use memory::MemoryReply;
 pub use peers::{FailedPeerReply, FailedPeersReply, PeerReply, PeersReply};
 pub use stake::{CandidateReply, CandidatesReply, ConsensusKeyReply, ReleaseReply, StakeReply};
 pub use state::{AccountReply, ProofReply, RecordReply};

@@ -11,6 +11,7 @@
 pub mod consensus;
 pub mod core;
 pub mod drops;
+pub mod memory;
 pub mod mempool;
 pub mod names;
 pub mod node_state;

@@ -64,6 +64,11 @@ pub const STAKED_MAX: usize = 64;
 /// Most transactions of stale queues that are run at once: some 30 ms.
 const RERUN_MAX: usize = 4_096;
 
+/// Most transactions of one sender. Our choice: a third of a block.
+const PER_SENDER_MAX: usize = 4_096;
+/// What a waiting transaction takes beside its bytes, with its places in a pool: about 900.
+const WAITING_BYTES: usize = 912;
+
 /// Bounds of a mempool.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -75,13 +80,25 @@ pub struct Limits {
     pub per_sender_max: usize,
 }
 
+impl Limits {
+    /// Bounds within which a pool takes at most `bytes` of memory: half of them for the
+    /// transactions, each of which is there encoded and decoded, half for what they take beside.
+    pub const fn within(bytes: usize) -> Self {
+        Self {
+            count_max: bytes / 2 / WAITING_BYTES,
+            bytes_max: bytes / 4,
+            per_sender_max: PER_SENDER_MAX,
+        }
+    }
+}
+
 impl Default for Limits {
     /// Our choice: five full blocks, and one sender may fill at most a third of a block by itself.
     fn default() -> Self {
         Self {
             count_max: 50_000,
             bytes_max: 64 * 1024 * 1024,
-            per_sender_max: 4_096,
+            per_sender_max: PER_SENDER_MAX,
         }
     }
 }

@@ -23,6 +23,7 @@ mod handle;
 mod mempool_files;
 mod names;
 mod pruning;
+mod ranges;
 pub mod replay;
 mod run_mark;
 pub mod snapshot_files;
@@ -56,7 +57,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::consensus::recovery::{Opened, Owner};
 use crate::core::{Core, CoreConfig, HaltReason, Restored};
 use crate::http::{HostName, HttpServer};
-use crate::mempool::Limits;
+use crate::memory::{MemoryPlan, Part};
 use crate::work::Worker;
 
 pub use appender::FileError;
@@ -76,6 +77,7 @@ use driver::{Driver, Inboxes};
 use mempool_files::MempoolFiles;
 use names::Names;
 use pruning::Pruning;
+use ranges::Ranges;
 use run_mark::RunMark;
 use snapshots::Snapshots;
 use workers::Workers;
@@ -120,6 +122,8 @@ pub struct RuntimeConfig {
     pub checkpoint: Option<Checkpoint>,
     /// Epochs from one snapshot to the next; 0 makes none.
     pub snapshot_epochs: u64,
+    /// How much memory it takes; the store was opened with its part.
+    pub memory: MemoryPlan,
     /// Counts what is lost of the log; whoever writes the log has the other end.
     pub lost_lines: LostLines,
 }
@@ -237,11 +241,11 @@ async fn start(
     let (transport, links) = bind(&config)?;
     let mark = RunMark::set(&config.data_dir)?;
     let control = hear_operator(&config, &chain);
-    let about = about(&transport, key, &mark);
+    let about = about((&transport, key), &mark, config.memory);
     let handle = NodeHandle::new(Arc::clone(&chain), transport.id(), about, requests)
         .of(&config.data_dir, config.lost_lines.clone());
     let http = serve_http(&config, &handle)?;
-    let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
+    let worker = worker(&config, &tip);
     let (addresses, known) = AddressFile::read(&config.data_dir);
     let found = (recovered, restored, known);
     let core_config = core_config(&config, (&tip, certificate), &transport, found)?;
@@ -262,6 +266,7 @@ async fn start(
         at_once: VecDeque::new(),
         dialed: BTreeMap::new(),
         drops: Drops::default(),
+        ranges: Ranges::default(),
         published: None,
         snapshots: start_snapshots(&config, &chain)?,
         folder: config.data_dir.clone(),
@@ -279,20 +284,32 @@ async fn start(
         links,
     };
     let result = driver.run(actions, inboxes, stop).await;
-    http.stop();
-    drop(control);
+    drop((http, control));
     result?.finish();
     mark.clear().map_err(RuntimeError::from)
 }
 
+fn worker(config: &RuntimeConfig, tip: &Tip) -> Worker {
+    let worker = Worker::new(Arc::new(Ed25519), tip.genesis_hash);
+    worker.with_memo(config.memory.bytes(Part::Verified))
+}
+
 fn bind(config: &RuntimeConfig) -> Result<(Transport, TransportEvents), BindError> {
     let node_key = config.node_key.clone().into();
-    Transport::bind(TransportConfig::new(node_key, config.listen))
+    let mut transport = TransportConfig::new(node_key, config.listen);
+    transport.limits.queued_bytes_max = config.memory.bytes(Part::LinksOut);
+    transport.limits.arriving_bytes_max = config.memory.bytes(Part::LinksIn);
+    Transport::bind(transport)
 }
 
 /// Says what the node was started as.
-fn about(transport: &Transport, validator_key: Option<PublicKey>, mark: &RunMark) -> About {
+fn about(
+    (transport, validator_key): (&Transport, Option<PublicKey>),
+    mark: &RunMark,
+    memory: MemoryPlan,
+) -> About {
     About {
+        memory,
         listen: transport.address(),
         validator_key,
         unclean_start: mark.found,
@@ -313,7 +330,9 @@ fn open_chain(config: &RuntimeConfig) -> Result<Arc<ChainStore>, RuntimeError> {
     if let Some(evidence) = fork_file::find(&config.data_dir)? {
         return Err(RuntimeError::Forked { evidence });
     }
-    let chain = ChainStore::new(Arc::clone(&config.storage)).with_history(config.history_index);
+    let chain = ChainStore::new(Arc::clone(&config.storage))
+        .with_history(config.history_index)
+        .with_page_cache(config.memory.bytes(Part::Pages));
     chain.init_genesis(&config.genesis)?;
     check_keep_blocks(config)?;
     check_vouched(config, &chain)?;
@@ -353,7 +372,7 @@ fn core_config(
         signer: signer.map(|key| Arc::new(key) as Arc<dyn Signer>),
         scheme: Arc::new(Ed25519),
         sign_at_once: config.sign_at_once,
-        mempool: Limits::default(),
+        mempool: config.memory.mempool(),
         recovered: recovered.recovered,
         instance: u64::from_le_bytes(random()?),
         bodies: recovered.bodies,
@@ -401,6 +420,12 @@ fn start_snapshots(config: &RuntimeConfig, chain: &Arc<ChainStore>) -> std::io::
 
 fn serve_http(config: &RuntimeConfig, handle: &NodeHandle) -> Result<HttpServer, RuntimeError> {
     let address = config.http;
+    if !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            http = %address,
+            "HTTP is served beyond this machine: whoever reaches it may read and submit"
+        );
+    }
     crate::http::serve(address, config.http_hosts.clone(), handle.clone())
         .map_err(|source| RuntimeError::Http { address, source })
 }
@@ -423,6 +448,7 @@ fn gossip_config(
         peers: config.peers.clone(),
         known,
         head: (tip.height, tip.hash),
+        seen_max: config.memory.seen_max(),
         seed: Seed::new(random()?),
     })
 }

@@ -5,7 +5,7 @@
 //! same result; when it comes back is the shell's affair.
 //!
 //! # Limits
-//! The memo of verified transactions holds at most [`MEMO_MAX`], about 100 MiB at the worst.
+//! The memo of verified transactions holds [`MEMO_BYTES`] unless it is told otherwise.
 
 mod memo;
 
@@ -29,7 +29,7 @@ use starling_ledger::transaction::{
 };
 use starling_ledger::vote::{Height, Round};
 
-pub use memo::MEMO_MAX;
+pub use memo::MEMO_BYTES;
 
 use memo::Memo;
 
@@ -238,7 +238,16 @@ impl Worker {
         Self {
             scheme,
             genesis,
-            memo: Mutex::default(),
+            memo: Mutex::new(Memo::new(MEMO_BYTES)),
+        }
+    }
+
+    /// Gives the memo of verified transactions so much memory.
+    #[must_use]
+    pub fn with_memo(self, bytes: usize) -> Self {
+        Self {
+            memo: Mutex::new(Memo::new(bytes)),
+            ..self
         }
     }
 

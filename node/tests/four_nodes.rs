@@ -69,6 +69,7 @@ fn start(index: usize, ports: &[u16]) -> Node {
         http_hosts: Vec::new(),
         peers: peers.collect(),
         snapshot_epochs: 0,
+        memory: starling_node::memory::MemoryPlan::default(),
         lost_lines: LostLines::default(),
     };
     let (stop, stopped) = oneshot::channel();

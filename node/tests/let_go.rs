@@ -109,6 +109,7 @@ fn config(folder: &tempfile::TempDir, storage: Arc<dyn Storage>) -> RuntimeConfi
         http_hosts: Vec::new(),
         peers: Vec::new(),
         snapshot_epochs: 1,
+        memory: starling_node::memory::MemoryPlan::default(),
         lost_lines: LostLines::default(),
     }
 }

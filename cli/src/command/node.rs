@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use starling_ledger::keys::{SecretKey, Signer as _};
 use starling_ledger::light::Checkpoint;
 use starling_node::http::HostName;
+use starling_node::memory::{MemoryPlan, Part};
 use starling_node::runtime::{self, LostLines, RuntimeConfig};
 use starling_store::{OpenOptions, RocksStorage, Watch};
 use tracing::{error, info};
@@ -42,11 +43,11 @@ exit code 9, and keeps nothing above it. A node that is new, or slept for longer
 period, needs one to know that validators who left do not write its history.
 
 Flags win over the environment (STARLING_LISTEN, STARLING_HTTP, STARLING_HTTP_HOSTS, STARLING_LOG,
-STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX, STARLING_SNAPSHOT_EPOCHS, STARLING_DATA_DIR), and that
-over the config file.
+STARLING_MEMORY_MIB, STARLING_KEEP_BLOCKS, STARLING_HISTORY_INDEX, STARLING_SNAPSHOT_EPOCHS,
+STARLING_DATA_DIR), and that over the config file.
 Keys of the file:
-data_dir, genesis, listen, http, http_hosts, peers, validator_key, node_key, log, keep_blocks,
-history_index, snapshot_epochs; paths are relative to it.";
+data_dir, genesis, listen, http, http_hosts, peers, validator_key, node_key, log, memory_mib,
+keep_blocks, history_index, snapshot_epochs; paths are relative to it.";
 
 /// One line per block: the agreement engine's own remarks begin at debug.
 const DEFAULT_LOG: &str = "info,arc_malachitebft_core_consensus=warn";
@@ -108,6 +109,10 @@ struct RunArgs {
     /// What to log: error, warn, info, debug, or a filter such as `starling_node=debug`.
     #[arg(long, value_name = "FILTER", env = "STARLING_LOG", hide_env = true)]
     log: Option<String>,
+    /// How much memory the node takes, in MiB; all its caches and queues are sized by it [default:
+    /// 256].
+    #[arg(long, value_name = "MIB", env = "STARLING_MEMORY_MIB", hide_env = true)]
+    memory_mib: Option<u32>,
     /// How many of the last blocks to keep [default: all].
     #[arg(long, value_name = "N", env = "STARLING_KEEP_BLOCKS", hide_env = true)]
     keep_blocks: Option<u64>,
@@ -189,6 +194,7 @@ fn configure(context: &Context, args: &RunArgs) -> Outcome<NodeConfig> {
         validator_key: args.validator_key.clone(),
         node_key: args.node_key.clone(),
         log: args.log.clone(),
+        memory_mib: args.memory_mib,
         keep_blocks: args.keep_blocks,
         history_index: args.history_index,
         snapshot_epochs: args.snapshot_epochs,
@@ -222,8 +228,9 @@ fn open(
         let message = "--sign-at-once without a key to sign with";
         return Err(CliError::usage(message).next("name it with --validator-key FILE"));
     }
+    let memory = memory(config)?;
     folders::create_private(&data_dir)?;
-    let storage = RocksStorage::open(&data_dir.join("ledger"), &OpenOptions::default());
+    let storage = RocksStorage::open(&data_dir.join("ledger"), &store_options(memory));
     let storage = storage.map_err(|error| node_exit::storage(&error))?;
     let watch = storage.watch();
     let storage = Arc::new(storage);
@@ -256,6 +263,7 @@ fn open(
         history_index: config.history_index.unwrap_or(true),
         checkpoint: Some(checkpoint),
         snapshot_epochs: config.snapshot_epochs.unwrap_or(0),
+        memory,
         lost_lines: LostLines::default(),
     };
     Ok((config, watch))
@@ -263,6 +271,23 @@ fn open(
 
 fn address(given: Option<SocketAddr>, default: &str) -> SocketAddr {
     given.unwrap_or_else(|| default.parse().expect("the defaults are addresses"))
+}
+
+/// Divides the memory that the config gives.
+fn memory(config: &NodeConfig) -> Outcome<MemoryPlan> {
+    let Some(mib) = config.memory_mib else {
+        return Ok(MemoryPlan::default());
+    };
+    MemoryPlan::new(mib).exit(Exit::Config)
+}
+
+/// Opens the store within its part of the memory.
+fn store_options(memory: MemoryPlan) -> OpenOptions {
+    OpenOptions {
+        cache_bytes: memory.bytes(Part::StoreCache),
+        memtables_bytes_max: memory.bytes(Part::StoreTables),
+        ..OpenOptions::default()
+    }
 }
 
 /// Reads the names this node goes by.
@@ -339,6 +364,19 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn too_little_memory_is_a_config_error() {
+        let with = |mib| NodeConfig {
+            memory_mib: mib,
+            ..NodeConfig::default()
+        };
+        assert_eq!(memory(&with(None)).unwrap(), MemoryPlan::default());
+        assert_eq!(memory(&with(Some(512))).unwrap().mib(), 512);
+        let error = memory(&with(Some(64))).unwrap_err();
+        assert_eq!(error.exit, Exit::Config);
+        assert!(error.message.contains("128"), "{}", error.message);
     }
 
     #[test]

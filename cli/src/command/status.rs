@@ -115,6 +115,10 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
             status.blocks_fetched
         ),
     ];
+    if let Some(resident) = status.memory.resident_bytes {
+        let (taken, limit) = (resident >> 20, status.memory.limit_mib);
+        lines.push(format!("  memory     {taken} of {limit} MiB (memory_mib)"));
+    }
     if let Some(ms) = status.node.clock_offset_ms {
         lines.push(format!("  clock      {}", offset(ms)));
     }

@@ -69,6 +69,20 @@ pub(crate) struct Status {
     /// What the node takes on nobody's word.
     #[serde(default)]
     pub(crate) trust_warning: Option<String>,
+    /// How much memory it takes.
+    #[serde(default)]
+    pub(crate) memory: Memory,
+}
+
+/// How much memory a node takes.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Memory {
+    /// The setting `memory_mib`; 0 from a node that has none.
+    #[serde(default)]
+    pub(crate) limit_mib: u32,
+    /// What is resident now.
+    #[serde(default)]
+    pub(crate) resident_bytes: Option<u64>,
 }
 
 /// The state of a node.

@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 const STOP_POLL: Duration = Duration::from_millis(10);
 /// Settings from the environment that all nodes may share.
-const SHARED_VARIABLES: [&str; 2] = ["STARLING_LOG", "STARLING_SNAPSHOT_EPOCHS"];
+const SHARED_VARIABLES: [&str; 3] = [
+    "STARLING_LOG",
+    "STARLING_MEMORY_MIB",
+    "STARLING_SNAPSHOT_EPOCHS",
+];
 
 /// How to start a node.
 #[derive(Clone, Debug)]

@@ -27,6 +27,7 @@ fn machine() -> Gossip {
         peers: vec![],
         known: vec![],
         head: (3, BlockHash(Hash([3; 32]))),
+        seen_max: starling_gossip::flood::MAX_SEEN_TRANSACTIONS,
         seed: Seed::of(1),
     })
 }

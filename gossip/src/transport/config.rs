@@ -63,6 +63,11 @@ pub struct TransportLimits {
     /// Incoming handshakes above which an address has to be proven first. 32: never reached in
     /// peace, and a flood of forged packets costs nothing beyond it.
     pub prove_address_above: usize,
+    /// Bytes of frames that may wait to be sent, on all links together. 32 MiB: some ranges of
+    /// blocks on their way.
+    pub queued_bytes_max: usize,
+    /// Bytes of long frames that may be on their way in, on all links together. 32 MiB: as above.
+    pub arriving_bytes_max: usize,
     /// Bytes a second that the sync lane of one link sends. 16 MiB: bulk that fills the
     /// bottleneck's own queue delays votes whatever their priority, so it is kept below the speed
     /// of ordinary links; a peer behind fetches from several.
@@ -77,6 +82,8 @@ impl Default for TransportLimits {
             inbound_per_address_max: 8,
             half_open_max: 256,
             prove_address_above: 32,
+            queued_bytes_max: 32 << 20,
+            arriving_bytes_max: 32 << 20,
             sync_bytes_per_second: 16 << 20,
         }
     }

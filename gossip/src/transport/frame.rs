@@ -68,6 +68,14 @@ impl FrameDecoder {
         !matches!(self.state, State::Header { have: 0, .. })
     }
 
+    /// Returns how much memory the frame that has begun takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Header { .. } => 0,
+            State::Body { bytes, .. } => bytes.capacity(),
+        }
+    }
+
     /// Takes one step and removes what it used from `input`.
     ///
     /// # Errors

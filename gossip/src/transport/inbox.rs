@@ -13,7 +13,8 @@
 //!
 //! # Limits
 //! Per link: [`inbox_bytes_max`] on each lane, 8.4 MiB in all. A frame takes its room when its
-//! header has come, so partial frames are part of it.
+//! header has come, so partial frames are part of it. What long frames take as they arrive is
+//! bounded for all links together, see `pool`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::events::TransportEvent;
+use super::pool::Taken;
 use crate::lane::{Lane, PerLane};
 use crate::link::{DialFailure, Direction, DisconnectReason, LinkId};
 use crate::peer_id::PeerId;
@@ -75,13 +77,13 @@ struct Entry {
     _slot: OwnedSemaphorePermit,
 }
 
+/// The room of a frame: in the queue of its lane, and in the pool of all links.
+pub(super) type Room = (OwnedSemaphorePermit, Taken);
+
 #[derive(Debug)]
 enum Waiting {
     Connected,
-    Frame {
-        bytes: Bytes,
-        _room: OwnedSemaphorePermit,
-    },
+    Frame { bytes: Bytes, _room: Room },
     Disconnected(DisconnectReason),
 }
 
@@ -101,7 +103,7 @@ impl Inbox {
     }
 
     /// Adds a frame, which holds `room` of its lane's bytes.
-    pub(super) fn frame(&self, link: LinkId, lane: Lane, bytes: Bytes, room: OwnedSemaphorePermit) {
+    pub(super) fn frame(&self, link: LinkId, lane: Lane, bytes: Bytes, room: Room) {
         self.lock()
             .push(link, lane, Waiting::Frame { bytes, _room: room });
         self.wake.notify_one();
@@ -273,7 +275,9 @@ mod tests {
     }
 
     fn frame(inbox: &Inbox, link: LinkId, lane: Lane, text: &'static str) {
-        inbox.frame(link, lane, Bytes::from_static(text.as_bytes()), permit());
+        let pool = Arc::new(super::super::pool::Pool::new(0));
+        let room = (permit(), Taken::nothing_of(pool));
+        inbox.frame(link, lane, Bytes::from_static(text.as_bytes()), room);
     }
 
     /// The rest of the events as words.

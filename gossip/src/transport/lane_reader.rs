@@ -4,17 +4,24 @@ use std::sync::Arc;
 
 use quinn::{Chunk, ReadError, RecvStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 
 use super::frame::{Decoded, FrameDecoder, HEADER_BYTES};
 use super::inbox::{FRAME_OVERHEAD_BYTES, inbox_bytes_max};
 use super::live_link::LiveLink;
+use super::pool::Taken;
 use super::shared::Shared;
 use crate::lane::Lane;
 use crate::link::LinkFault;
 
 /// The most that is taken from a stream at once, so that lanes alternate.
 const READ_BYTES_MAX: usize = 64 << 10;
+
+/// What a frame may take without the pool of all links: whatever a vote, a batch or a small block
+/// needs.
+const OWN_BYTES: usize = 64 << 10;
+/// How often a frame that waits for the pool looks again. Our choice: a frame arrives in as long.
+const ROOM_POLL: Duration = Duration::from_millis(20);
 
 /// Why reading ended.
 enum Ended {
@@ -64,6 +71,7 @@ async fn read_frames(
     let mut decoder = FrameDecoder::new(lane);
     let mut permit = None;
     let mut deadline = None;
+    let mut taken = Taken::nothing_of(Arc::clone(&shared.arriving));
     loop {
         let chunk = match next_chunk(stream, deadline, lane).await {
             Ok(Some(chunk)) => chunk,
@@ -87,11 +95,23 @@ async fn read_frames(
                     counters.frames_in.add(1);
                     counters.bytes_in.add(bytes.len() + HEADER_BYTES);
                     let permit = permit.take().expect("taken when the frame began");
-                    shared.inbox.frame(link.facts.link, lane, bytes, permit);
+                    let fresh = Taken::nothing_of(Arc::clone(&shared.arriving));
+                    let room = (permit, std::mem::replace(&mut taken, fresh));
+                    shared.inbox.frame(link.facts.link, lane, bytes, room);
+                    link.arrives(lane, None);
                     deadline = None;
                 }
                 Err(fault) => return fault.into(),
             }
+        }
+        let pooled = decoder.held_bytes().saturating_sub(OWN_BYTES);
+        if !taken.grow_to(pooled) {
+            wait_for_room(shared, &mut taken, pooled).await;
+            // As above.
+            deadline = None;
+        }
+        if pooled > 0 {
+            link.arrives(lane, Some(Instant::now()));
         }
         deadline = decoder
             .is_inside_frame()
@@ -106,6 +126,15 @@ async fn acquire(room: &Arc<Semaphore>, bytes: u32) -> Option<tokio::sync::Owned
         .acquire_many_owned(bytes.saturating_add(overhead))
         .await
         .ok()
+}
+
+/// Waits until a frame may grow. Whoever has taken longest for a frame gives way meanwhile, so that
+/// frames that have begun never wait for each other for good.
+async fn wait_for_room(shared: &Shared, taken: &mut Taken, bytes: usize) {
+    while !taken.grow_to(bytes) {
+        shared.relieve_arriving();
+        sleep(ROOM_POLL).await;
+    }
 }
 
 async fn next_chunk(

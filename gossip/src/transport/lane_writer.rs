@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::frame::{HEADER_BYTES, encode_batch};
 use super::live_link::LiveLink;
+use super::send_queue::SendQueue;
 use super::shared::Shared;
 use crate::lane::Lane;
 use crate::link::LinkFault;
@@ -27,7 +28,7 @@ pub(super) async fn write_lane(
         let count = frames.len();
         let bytes: usize = frames.iter().map(|frame| frame.len() + HEADER_BYTES).sum();
         let mut pieces = encode_batch(frames);
-        let write = write_pieces(&mut stream, &mut pieces, bytes_per_second);
+        let write = write_pieces((&mut stream, queue), &mut pieces, bytes_per_second);
         match timeout(shared.timeouts.write, write).await {
             Ok(Ok(())) => {}
             Ok(Err(WriteError::Stopped(_))) | Err(_) => {
@@ -47,13 +48,14 @@ pub(super) async fn write_lane(
 
 /// Writes all pieces; with a rate, waits after each write as long as its bytes should take.
 async fn write_pieces(
-    stream: &mut SendStream,
+    (stream, queue): (&mut SendStream, &SendQueue),
     mut pieces: &mut [Bytes],
     bytes_per_second: Option<u32>,
 ) -> Result<(), WriteError> {
     while !pieces.is_empty() {
         let written = stream.write_chunks(pieces).await?;
         pieces = &mut pieces[written.chunks..];
+        queue.moved();
         if let Some(rate) = bytes_per_second {
             let bytes = u64::try_from(written.bytes).unwrap_or(u64::MAX);
             sleep(Duration::from_micros(

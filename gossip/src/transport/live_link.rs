@@ -5,13 +5,13 @@
 //! leaves it in the verdict, first come first served, and closes the connection; all others end
 //! with it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use quinn::Connection;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::close::{close, disconnect_reason};
 use super::gate::GatePass;
@@ -19,6 +19,7 @@ use super::inbox::LinkFacts;
 use super::lane_reader::read_lane;
 use super::lane_writer::write_lane;
 use super::lanes::Lanes;
+use super::pool::Pool;
 use super::send_queue::SendQueue;
 use super::shared::Shared;
 use super::stats::LinkStats;
@@ -30,17 +31,20 @@ pub(super) struct LiveLink {
     pub(super) facts: LinkFacts,
     pub(super) connection: Connection,
     queues: PerLane<SendQueue>,
+    /// Since when a long frame has been arriving on a lane.
+    arriving: Mutex<PerLane<Option<Instant>>>,
     verdict: OnceLock<DisconnectReason>,
     leaving: Notify,
 }
 
 impl LiveLink {
     /// Wraps a connection whose lanes are open.
-    pub(super) fn new(facts: LinkFacts, connection: Connection) -> Self {
+    pub(super) fn new(facts: LinkFacts, connection: Connection, pool: &Arc<Pool>) -> Self {
         Self {
             facts,
             connection,
-            queues: PerLane::from_fn(SendQueue::new),
+            queues: PerLane::from_fn(|lane| SendQueue::new(lane, Arc::clone(pool))),
+            arriving: Mutex::default(),
             verdict: OnceLock::new(),
             leaving: Notify::new(),
         }
@@ -54,6 +58,32 @@ impl LiveLink {
     /// Returns the queue of a lane.
     pub(super) fn queue(&self, lane: Lane) -> &SendQueue {
         &self.queues[lane]
+    }
+
+    /// Returns how many bytes of the pool wait on a lane whose peer has taken nothing since
+    /// `before`, with that lane; `None` if there is no such lane.
+    pub(super) fn stalled(&self, before: Instant) -> Option<(usize, Lane)> {
+        let stalled = self
+            .queues
+            .iter()
+            .map(|(lane, queue)| (queue.stalled(), lane));
+        let stalled = stalled.filter(|((bytes, moved), _)| *bytes > 0 && *moved <= before);
+        stalled.map(|((bytes, _), lane)| (bytes, lane)).max()
+    }
+
+    /// Notes that a long frame is arriving on a lane at `now`, or that none is.
+    pub(super) fn arrives(&self, lane: Lane, now: Option<Instant>) {
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        arriving[lane] = now.map(|now| arriving[lane].unwrap_or(now));
+    }
+
+    /// Returns since when the longest arriving frame has been doing so, and on which lane.
+    pub(super) fn arriving(&self) -> Option<(Instant, Lane)> {
+        let arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = arriving
+            .iter()
+            .filter_map(|(lane, since)| Some(((*since)?, lane)));
+        since.min()
     }
 
     /// Reads what QUIC knows about the link.

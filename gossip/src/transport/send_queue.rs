@@ -1,16 +1,20 @@
 //! What waits to be written on one lane of one link.
 //!
 //! # Limits
-//! At most [`MAX_QUEUED_FRAMES`] frames and [`queued_bytes_max`] bytes a lane, in all 17.2 MiB a
-//! link. Frames are shared between links, so a block that waits on every link is in memory once.
+//! At most [`MAX_QUEUED_FRAMES`] frames and [`queued_bytes_max`] bytes a lane. Of these a lane has
+//! [`own_bytes`] for itself, in all some 0.9 MiB a link, and takes what is above from the pool of
+//! all links. Frames are shared between links, so a block that waits on every link is in memory
+//! once, and counts for each.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::frame::HEADER_BYTES;
+use super::pool::Pool;
 use crate::lane::Lane;
 use crate::link::SendError;
 
@@ -35,28 +39,50 @@ pub const fn queued_bytes_max(lane: Lane) -> usize {
     }
 }
 
+/// Returns how many bytes a lane of one link may hold whatever the others do.
+///
+/// Votes never wait for anybody, and of the other lanes what consensus needs under load: a small
+/// block, a batch of transactions or two.
+const fn own_bytes(lane: Lane) -> usize {
+    match lane {
+        Lane::Consensus => queued_bytes_max(lane),
+        Lane::Blocks | Lane::Transactions | Lane::Address => 2 * ((64 << 10) + HEADER_BYTES),
+        Lane::Sync => (16 << 10) + HEADER_BYTES,
+    }
+}
+
 /// A bounded queue with one writer task behind it.
 #[derive(Debug)]
 pub(super) struct SendQueue {
     lane: Lane,
+    pool: Arc<Pool>,
     state: Mutex<State>,
     wake: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     frames: VecDeque<Bytes>,
     /// Includes what the writer holds and has not written.
     bytes: usize,
+    /// When the peer last took something, or the queue was empty.
+    moved: Instant,
     closed: bool,
 }
 
 impl SendQueue {
-    /// Makes an empty queue.
-    pub(super) fn new(lane: Lane) -> Self {
+    /// Makes an empty queue, which takes from `pool` what is above its own bytes.
+    pub(super) fn new(lane: Lane, pool: Arc<Pool>) -> Self {
+        let state = State {
+            frames: VecDeque::new(),
+            bytes: 0,
+            moved: Instant::now(),
+            closed: false,
+        };
         Self {
             lane,
-            state: Mutex::default(),
+            pool,
+            state: Mutex::new(state),
             wake: Notify::new(),
         }
     }
@@ -79,6 +105,15 @@ impl SendQueue {
         }
         if bytes > queued_bytes_max(self.lane) || state.frames.len() >= MAX_QUEUED_FRAMES {
             return Err(SendError::Full);
+        }
+        if !self
+            .pool
+            .take(self.pooled(bytes) - self.pooled(state.bytes))
+        {
+            return Err(SendError::PoolFull);
+        }
+        if state.bytes == 0 {
+            state.moved = Instant::now();
         }
         state.bytes = bytes;
         state.frames.push_back(frame);
@@ -107,7 +142,25 @@ impl SendQueue {
     /// Tells that so many bytes, headers included, have been written.
     pub(super) fn written(&self, bytes: usize) {
         let mut state = self.lock();
+        let before = self.pooled(state.bytes);
         state.bytes = state.bytes.saturating_sub(bytes);
+        self.pool.give(before - self.pooled(state.bytes));
+    }
+
+    /// Tells that the peer has taken something.
+    pub(super) fn moved(&self) {
+        self.lock().moved = Instant::now();
+    }
+
+    /// Returns how many bytes of the pool it holds, and since when the peer takes nothing.
+    pub(super) fn stalled(&self) -> (usize, Instant) {
+        let state = self.lock();
+        (self.pooled(state.bytes), state.moved)
+    }
+
+    /// Returns how many of so many bytes are from the pool.
+    const fn pooled(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(own_bytes(self.lane))
     }
 
     /// Takes nothing more; what waits is still given to the writer.
@@ -123,6 +176,13 @@ impl SendQueue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SendQueue {
+    fn drop(&mut self) {
+        let bytes = self.bytes();
+        self.pool.give(self.pooled(bytes));
     }
 }
 
@@ -143,9 +203,13 @@ fn take_batch(frames: &mut VecDeque<Bytes>) -> Vec<Bytes> {
 mod tests {
     use super::*;
 
+    fn queue(lane: Lane) -> SendQueue {
+        SendQueue::new(lane, Arc::new(Pool::new(16 << 20)))
+    }
+
     #[test]
     fn is_full_by_frames_and_by_bytes() {
-        let by_frames = SendQueue::new(Lane::Consensus);
+        let by_frames = queue(Lane::Consensus);
         for _ in 0..MAX_QUEUED_FRAMES {
             by_frames
                 .push(Bytes::from_static(b"vote"))
@@ -157,7 +221,7 @@ mod tests {
         );
         assert_eq!(by_frames.bytes(), MAX_QUEUED_FRAMES * 8);
 
-        let by_bytes = SendQueue::new(Lane::Blocks);
+        let by_bytes = queue(Lane::Blocks);
         let block = Bytes::from(vec![1; Lane::Blocks.frame_bytes_max()]);
         assert_eq!(by_bytes.push(block.clone()), Ok(()));
         assert_eq!(by_bytes.push(block), Ok(()));
@@ -168,8 +232,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_above_its_own_bytes_comes_from_the_pool_and_goes_back() {
+        let frame = || Bytes::from(vec![1; 1 << 20]);
+        let pool = Arc::new(Pool::new(1 << 20));
+        let [first, second] = [(); 2].map(|()| SendQueue::new(Lane::Sync, Arc::clone(&pool)));
+        assert_eq!(first.push(frame()), Ok(()));
+        assert_eq!(second.push(frame()), Err(SendError::PoolFull));
+        assert_eq!(second.push(Bytes::from_static(b"status")), Ok(()));
+        first.written((1 << 20) + HEADER_BYTES);
+        assert_eq!(pool.free(), 1 << 20);
+        assert_eq!(second.push(frame()), Ok(()));
+        assert_eq!(first.push(frame()), Err(SendError::PoolFull));
+        drop(second);
+        assert_eq!(first.push(frame()), Ok(()));
+    }
+
+    #[test]
+    fn votes_need_no_pool() {
+        let queue = SendQueue::new(Lane::Consensus, Arc::new(Pool::new(0)));
+        let frame = Bytes::from(vec![1; Lane::Consensus.frame_bytes_max()]);
+        let taken = (0..10).filter(|_| queue.push(frame.clone()).is_ok());
+        assert_eq!(taken.count(), 8);
+    }
+
+    #[test]
     fn refuses_frames_that_the_peer_would_refuse() {
-        let queue = SendQueue::new(Lane::Address);
+        let queue = queue(Lane::Address);
         let large = Bytes::from(vec![1; Lane::Address.frame_bytes_max() + 1]);
         assert_eq!(queue.push(large), Err(SendError::TooLarge));
         assert_eq!(queue.push(Bytes::new()), Err(SendError::Empty));
@@ -177,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_being_written_still_counts() {
-        let queue = SendQueue::new(Lane::Consensus);
+        let queue = queue(Lane::Consensus);
         queue
             .push(Bytes::from_static(b"vote"))
             .expect("there is room");
@@ -189,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn gives_out_what_waits_after_closing_and_then_ends() {
-        let queue = SendQueue::new(Lane::Consensus);
+        let queue = queue(Lane::Consensus);
         queue
             .push(Bytes::from_static(b"last"))
             .expect("there is room");

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quinn::{Connection, Endpoint};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Duration, Instant};
 
 use super::close::close;
 use super::config::{TransportLimits, TransportTimeouts};
@@ -16,9 +17,10 @@ use super::gate::{Gate, GatePass};
 use super::inbox::{Inbox, LinkFacts};
 use super::lanes::Lanes;
 use super::live_link::{LiveLink, run_link};
+use super::pool::Pool;
 use super::stats::Counters;
 use super::tls::Tls;
-use crate::link::{Direction, DisconnectReason, LinkId};
+use crate::link::{Direction, DisconnectReason, LinkFault, LinkId};
 use crate::peer_id::PeerId;
 
 /// The inside of a transport.
@@ -34,6 +36,10 @@ pub(super) struct Shared {
     /// Places for links that we dialed, and for dials.
     pub(super) outbound_slots: Arc<Semaphore>,
     pub(super) links: LinkTable,
+    /// Bytes that may wait to be sent.
+    pub(super) queued: Arc<Pool>,
+    /// Bytes that long frames may take as they arrive.
+    pub(super) arriving: Arc<Pool>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) counters: Counters,
     pub(super) tasks: Tasks,
@@ -75,10 +81,42 @@ impl Shared {
                     direction,
                 },
                 connection,
+                &self.queued,
             )
         });
         self.inbox.connected(link.facts, slot);
         self.tasks.spawn(run_link(self.clone(), link, lanes, pass));
+    }
+}
+
+/// How long a peer may take nothing while others need the room of what waits for it. Our choice:
+/// a link that lives takes some bytes in each round trip.
+const STALLED: Duration = Duration::from_secs(2);
+
+impl Shared {
+    /// Ends the link of the peer that takes nothing and has most of the pool, if there is one.
+    pub(super) fn relieve(&self) {
+        let Some(before) = Instant::now().checked_sub(STALLED) else {
+            return;
+        };
+        let links = self.links.all().into_iter();
+        let stalled = links.filter_map(|link| Some((link.stalled(before)?, link)));
+        if let Some(((_, lane), link)) = stalled.max_by_key(|(stalled, _)| *stalled) {
+            link.fail(LinkFault::NotReading { lane });
+        }
+    }
+
+    /// Ends the link whose long frame has been arriving longest, if that is long.
+    pub(super) fn relieve_arriving(&self) {
+        let Some(before) = Instant::now().checked_sub(STALLED) else {
+            return;
+        };
+        let links = self.links.all().into_iter();
+        let arriving = links.filter_map(|link| Some((link.arriving()?, link)));
+        let slow = arriving.filter(|((since, _), _)| *since <= before);
+        if let Some(((_, lane), link)) = slow.min_by_key(|(slow, _)| *slow) {
+            link.fail(LinkFault::StalledFrame { lane });
+        }
     }
 }
 

@@ -127,6 +127,7 @@ pub(crate) fn config(number: usize, peers: &[usize]) -> GossipConfig {
         peers: peers.iter().map(configured).collect(),
         known: Vec::new(),
         head: (0, BlockHash(genesis())),
+        seen_max: starling_gossip::flood::MAX_SEEN_TRANSACTIONS,
         seed: Seed::of(1_000 + number as u64),
     }
 }

@@ -8,7 +8,7 @@ use starling_ledger::address::NetworkKind;
 use starling_ledger::genesis::Genesis;
 use starling_ledger::validators::Validator;
 
-use super::{DutyReply, NEEDED, Names, permille};
+use super::{DutyReply, MemoryReply, NEEDED, Names, permille};
 use crate::core::{Now, Status};
 
 /// The answer to `status`.
@@ -61,6 +61,8 @@ pub struct StatusReply {
     /// What the node takes on nobody's word, such as validators named longer ago than the trust
     /// period.
     pub trust_warning: Option<String>,
+    /// How much memory it takes.
+    pub memory: MemoryReply,
 }
 
 /// The state of a node.
@@ -156,6 +158,8 @@ pub struct Surroundings {
     pub unclean_start: bool,
     /// Blocks fetched from neighbours since the start.
     pub blocks_fetched: u64,
+    /// Its memory.
+    pub memory: MemoryReply,
 }
 
 impl StatusReply {
@@ -191,6 +195,7 @@ impl StatusReply {
             unclean_start: around.unclean_start,
             blocks_fetched: around.blocks_fetched,
             trust_warning: status.trust_warning.clone(),
+            memory: around.memory,
         }
     }
 }

@@ -67,6 +67,7 @@ impl Node {
                 peers: Vec::new(),
                 known: Vec::new(),
                 head: (0, tip.hash),
+                seen_max: starling_gossip::flood::MAX_SEEN_TRANSACTIONS,
                 seed: Seed::of(1),
             },
             signer: None,

@@ -1,11 +1,10 @@
 //! Responses: their headers, and a bound on the memory of long ones.
 //!
-//! A client may ask for megabytes and take them slowly. So long answers draw on a common budget
-//! until they are sent; where it is spent, a request is told to come again.
+//! A client may ask for megabytes and take them slowly. So long answers have a share of a common
+//! budget until they are sent; where none comes free in time, a request is told to come again.
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -15,17 +14,16 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::budget::Share;
 use super::error::RpcError;
 use super::site::Site;
 
-/// Memory for long answers. Our choice: eight of the longest blocks.
-pub(super) const MEMORY_KIB: usize = 64 * 1024;
 /// Shorter answers are not counted: all connections together hold a few megabytes of them.
-const SHORT_BYTES: usize = 16 * 1024;
-/// How much is handed to a connection at a time.
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const SHORT_BYTES: usize = 16 * 1024;
+/// How much is handed to a connection at a time, as a copy: so what a connection holds is no
+/// answer, and an answer is gone when its last piece was handed over.
+const PIECE_BYTES: usize = 16 * 1024;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -41,24 +39,46 @@ pub(super) fn respond(status: StatusCode, content_type: &'static str, body: Body
     response
 }
 
-/// Makes a response of JSON, if there is memory to keep it until it is sent.
-pub(super) fn json_text(site: &Site, status: StatusCode, text: String) -> Response {
-    if text.len() <= SHORT_BYTES {
-        return respond(status, JSON, Body::from(text));
+/// An answer as text, with its share of the memory if it is long.
+pub(super) struct Told {
+    pub(super) text: String,
+    memory: Option<Share>,
+}
+
+impl Told {
+    /// Takes a text that was made within `share`; without one, takes what it needs now.
+    ///
+    /// # Errors
+    /// Unavailable if it is long, and there is no memory to keep it until it is sent.
+    pub(super) fn new(site: &Site, text: String, share: Option<Share>) -> Result<Self, RpcError> {
+        if text.len() <= SHORT_BYTES {
+            return Ok(Self { text, memory: None });
+        }
+        let share = share.or_else(|| site.answers.try_take(text.len()));
+        let Some(mut share) = share else {
+            return Err(too_many());
+        };
+        share.shrink_to(text.len());
+        let memory = Some(share);
+        Ok(Self { text, memory })
     }
-    let kib = u32::try_from(text.len().div_ceil(1024)).unwrap_or(u32::MAX);
-    match Arc::clone(&site.answers).try_acquire_many_owned(kib) {
-        Ok(memory) => respond(
-            status,
-            JSON,
-            Body::new(Long {
-                rest: text.into(),
-                _memory: memory,
-            }),
-        ),
-        Err(_) => failure(&RpcError::unavailable(
-            "too many long answers are under way; try again",
-        )),
+
+    /// Takes a short text, such as that of an error.
+    pub(super) const fn short(text: String) -> Self {
+        Self { text, memory: None }
+    }
+}
+
+/// There is no memory for a long answer.
+pub(super) fn too_many() -> RpcError {
+    RpcError::unavailable("too many long answers are under way; try again")
+}
+
+/// Makes a response of JSON.
+pub(super) fn json_text(status: StatusCode, told: Told) -> Response {
+    match told.memory {
+        None => respond(status, JSON, Body::from(told.text)),
+        Some(_) => respond(status, JSON, Body::new(Long::new(told))),
     }
 }
 
@@ -84,10 +104,33 @@ fn refuse(status: StatusCode, error: &Value) -> Response {
     )
 }
 
-/// A long body, in pieces, with its part of the memory.
-struct Long {
+/// A long body, in pieces, with its share of the memory.
+pub(super) struct Long {
     rest: Bytes,
-    _memory: OwnedSemaphorePermit,
+    memory: Option<Share>,
+}
+
+impl Long {
+    pub(super) fn new(told: Told) -> Self {
+        Self {
+            rest: told.text.into(),
+            memory: told.memory,
+        }
+    }
+
+    /// Returns the next piece, and lets go of the answer with the last one.
+    pub(super) fn next_piece(&mut self) -> Option<Bytes> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        let piece = Bytes::copy_from_slice(&piece);
+        if self.rest.is_empty() {
+            self.rest = Bytes::new();
+            self.memory = None;
+        }
+        Some(piece)
+    }
 }
 
 impl hyper::body::Body for Long {
@@ -98,11 +141,7 @@ impl hyper::body::Body for Long {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        let piece = self.rest.len().min(PIECE_BYTES);
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
+        Poll::Ready(self.next_piece().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -42,6 +42,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::answer::{failure, respond};
+use super::budget::Share;
 use super::error::RpcError;
 use super::hub::{self, News};
 use super::parameters::{Kind, Parameter, Parameters, integer};
@@ -53,11 +54,9 @@ use crate::api::GapEvent;
 const PIECES_MAX: usize = 1;
 /// Bytes of replayed events after which a piece is sent.
 const PIECE_BYTES: usize = 256 * 1024;
-/// Memory for pieces read from disk and not sent yet: sixteen of them. What is told live is shared
-/// by all subscribers.
-pub(super) const REPLAY_KIB: usize = 64 * 1024;
-/// Memory of one such piece: a block of 10,000 transactions in words, on top of a piece.
-const REPLAY_PIECE_KIB: usize = 4 * 1024;
+/// Memory of a piece read from disk: a block of 10,000 transactions in words, on top of a piece.
+/// What is told live is shared by all subscribers.
+const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The header with which a client resumes.
 const LAST_EVENT_ID: &str = "last-event-id";
 /// The first words: an answer at once, and how soon a browser comes again. No empty line follows,
@@ -258,8 +257,7 @@ impl Subscriber {
                 return self.skip_to(last).await;
             }
             (self.next, self.after) = (next, None);
-            let unused = REPLAY_PIECE_KIB.saturating_sub(words.len().div_ceil(1024));
-            drop(memory.split(unused));
+            memory.shrink_to(words.len());
             self.send_piece((words.into(), Some(memory))).await?;
         }
         Ok(())
@@ -307,22 +305,21 @@ impl Subscriber {
     }
 
     /// Waits for memory that holds any piece read from disk.
-    async fn memory(&self) -> Result<OwnedSemaphorePermit, Ended> {
-        let kib = u32::try_from(REPLAY_PIECE_KIB).expect("four thousand fit");
-        let memory = Arc::clone(&self.site.replays).acquire_many_owned(kib);
-        let memory = timeout(self.site.limits.stall_deadline, memory).await;
-        memory.map_err(|_| Ended)?.map_err(|_| Ended)
+    async fn memory(&self) -> Result<Share, Ended> {
+        let deadline = self.site.limits.stall_deadline;
+        let memory = self.site.replays.take(REPLAY_BYTES_MAX, deadline).await;
+        memory.ok_or(Ended)
     }
 }
 
 /// Events in words, and the memory they take if they were read from disk.
-type Piece = (Bytes, Option<OwnedSemaphorePermit>);
+type Piece = (Bytes, Option<Share>);
 
 /// A body of events as they come.
 struct Stream {
     pieces: mpsc::Receiver<Piece>,
     /// That of the last piece, until the connection asks for the next.
-    memory: Option<OwnedSemaphorePermit>,
+    memory: Option<Share>,
 }
 
 impl hyper::body::Body for Stream {

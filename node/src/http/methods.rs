@@ -22,6 +22,13 @@ use super::site::Site;
 /// Most blocks of one answer.
 pub(super) const RANGE_MAX: u64 = 100;
 
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+/// For a block: the longest is 2 MiB, twice that in hex, and once more as JSON.
+const BLOCK_BYTES: usize = 10 * MIB;
+/// For a birth document. Our choice: that of a thousand accounts takes a tenth of it.
+const GENESIS_BYTES: usize = 4 * MIB;
+
 /// A result on its way: JSON as text.
 pub(super) type Outcome = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
 
@@ -35,6 +42,8 @@ pub(super) struct Method {
     pub(super) parameters: &'static [Parameter],
     /// Whether it only reads, and so may be called by `GET`.
     pub(super) reads: bool,
+    /// Memory that its answer is made in, in bytes; 0 where answers are short.
+    pub(super) bytes_max: usize,
     /// Calls it.
     pub(super) call: fn(Arc<Site>, Parameters) -> Outcome,
 }
@@ -64,6 +73,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "How the node and its network are.",
         parameters: &[],
         reads: true,
+        bytes_max: 0,
         call: |site, _| Box::pin(node::status(site)),
     },
     Method {
@@ -71,6 +81,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "Takes in a signed transaction, unless it waits or is final, and sends it on.",
         parameters: &[required("transaction", "The transaction's encoding, hex.")],
         reads: false,
+        bytes_max: 0,
         call: |site, parameters| Box::pin(submit::submit(site, parameters)),
     },
     Method {
@@ -78,6 +89,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "A transaction: final with its proof, pending, or unknown.",
         parameters: &[required("id", "The transaction's id, hex.")],
         reads: true,
+        bytes_max: 256 * KIB,
         call: |site, parameters| Box::pin(chain::transaction(site, parameters)),
     },
     Method {
@@ -85,6 +97,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "An account after the last block, with the proof of what is told.",
         parameters: &[required("address", "The account's address.")],
         reads: true,
+        bytes_max: 0,
         call: |site, parameters| Box::pin(state::account(site, parameters)),
     },
     Method {
@@ -104,6 +117,7 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         reads: true,
+        bytes_max: 4 * MIB,
         call: |site, parameters| Box::pin(history::account_history(site, parameters)),
     },
     Method {
@@ -114,6 +128,7 @@ pub(super) const METHODS: &[Method] = &[
             required("digest", "The digest that was notarized, hex."),
         ],
         reads: true,
+        bytes_max: 0,
         call: |site, parameters| Box::pin(state::record(site, parameters)),
     },
     Method {
@@ -124,6 +139,7 @@ pub(super) const METHODS: &[Method] = &[
             optional("hash", Kind::Text, "Its hash, hex, instead of a height."),
         ],
         reads: true,
+        bytes_max: BLOCK_BYTES,
         call: |site, parameters| Box::pin(chain::block(site, parameters)),
     },
     Method {
@@ -142,6 +158,7 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         reads: true,
+        bytes_max: 256 * KIB,
         call: |site, parameters| Box::pin(chain::blocks(site, parameters)),
     },
     Method {
@@ -153,6 +170,7 @@ pub(super) const METHODS: &[Method] = &[
             "Which block; by default the next.",
         )],
         reads: true,
+        bytes_max: MIB,
         call: |site, parameters| Box::pin(validators::validators(site, parameters)),
     },
     Method {
@@ -171,6 +189,7 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         reads: true,
+        bytes_max: MIB,
         call: |site, parameters| Box::pin(evidence::evidence(site, parameters)),
     },
     Method {
@@ -189,6 +208,7 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         reads: true,
+        bytes_max: 2 * MIB,
         call: |site, parameters| Box::pin(light::steps(site, parameters)),
     },
     Method {
@@ -196,6 +216,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "A header with its certificate and the validators that sign the next block.",
         parameters: &[optional("height", Kind::Height, "Its height, or `latest`.")],
         reads: true,
+        bytes_max: MIB,
         call: |site, parameters| Box::pin(light::one_header(site, parameters)),
     },
     Method {
@@ -206,6 +227,7 @@ pub(super) const METHODS: &[Method] = &[
             "The hash of the set, as headers name it, hex.",
         )],
         reads: true,
+        bytes_max: 512 * KIB,
         call: |site, parameters| Box::pin(light::validators(site, parameters)),
     },
     Method {
@@ -220,6 +242,7 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         reads: true,
+        bytes_max: 1536 * KIB,
         call: |site, parameters| Box::pin(light::headers(site, parameters)),
     },
     Method {
@@ -235,6 +258,7 @@ pub(super) const METHODS: &[Method] = &[
             },
         ],
         reads: true,
+        bytes_max: 3 * MIB,
         call: |site, parameters| Box::pin(light::history(site, parameters)),
     },
     Method {
@@ -242,6 +266,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "The stake of an account, with the proof of what is told.",
         parameters: &[required("address", "The account's address.")],
         reads: true,
+        bytes_max: 0,
         call: |site, parameters| Box::pin(stake::stake(site, parameters)),
     },
     Method {
@@ -249,6 +274,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "Who may be chosen at the end of the epoch, the most stake first.",
         parameters: &[],
         reads: true,
+        bytes_max: 256 * KIB,
         call: |site, _| Box::pin(stake::candidates(site)),
     },
     Method {
@@ -256,6 +282,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "Whose a consensus key is, with the proof of what is told.",
         parameters: &[required("key", "The public key, hex.")],
         reads: true,
+        bytes_max: 0,
         call: |site, parameters| Box::pin(stake::consensus_key(site, parameters)),
     },
     Method {
@@ -263,6 +290,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "The neighbours.",
         parameters: &[],
         reads: true,
+        bytes_max: 0,
         call: |site, _| Box::pin(node::peers(site)),
     },
     Method {
@@ -277,6 +305,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "How much waits to be put in a block.",
         parameters: &[],
         reads: true,
+        bytes_max: 0,
         call: |site, _| Box::pin(node::mempool(site)),
     },
     Method {
@@ -284,6 +313,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "The birth document of the network.",
         parameters: &[],
         reads: true,
+        bytes_max: GENESIS_BYTES,
         call: |site, _| Box::pin(node::genesis(site)),
     },
 ];

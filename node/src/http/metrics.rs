@@ -34,6 +34,7 @@ use machine::Machine;
 
 use super::answer::{failure, respond};
 use super::error::RpcError;
+use super::memory::MemoryMetrics;
 use super::site::Site;
 use crate::core::{Answer, Request, RestoreReport, Status};
 
@@ -79,6 +80,7 @@ pub(super) struct Metrics {
     transactions_left: Family<Labels, Counter>,
     transactions_restored: Family<Labels, Counter>,
     finality: Histogram,
+    memory: MemoryMetrics,
     waiting: Mutex<BTreeMap<TransactionId, Instant>>,
 }
 
@@ -115,10 +117,12 @@ impl Default for Metrics {
             transactions_left: Family::default(),
             transactions_restored: Family::default(),
             finality: Histogram::new(buckets),
+            memory: MemoryMetrics::default(),
             waiting: Mutex::default(),
         };
         metrics.register_levels();
         metrics.register_counters();
+        metrics.memory.register(&mut metrics.registry);
         metrics
     }
 }
@@ -361,6 +365,7 @@ pub(super) async fn scrape(State(site): State<Arc<Site>>) -> Response {
         site.metrics.take_status(&status);
         site.metrics.condition.take(&status);
     }
+    site.metrics.memory.take(&site);
     raise(&site.metrics.log_lines_lost, site.handle.lost_lines());
     // A core that is too busy to answer leaves the last numbers standing.
     if let Ok(Answer::Peers(peers)) = site.ask(Request::Peers).await {

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 
-use super::answer::{JSON, failure, json_text, refuse_and_close, respond};
+use super::answer::{JSON, Told, failure, json_text, refuse_and_close, respond};
 use super::error::RpcError;
 use super::parameters::Parameters;
 use super::site::Site;
@@ -51,9 +51,10 @@ async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
         Ok(body) => body,
         Err((status, message)) => return refuse_and_close(status, message),
     };
-    match rpc::answer(&site, &body).await {
-        rpc::Reply::Answer(text) => json_text(&site, StatusCode::OK, text),
-        rpc::Reply::Refused(text) => json_text(&site, StatusCode::BAD_REQUEST, text),
+    match rpc::answer(&site, body).await {
+        rpc::Reply::Answer(told) => json_text(StatusCode::OK, told),
+        rpc::Reply::Batch(batch) => respond(StatusCode::OK, JSON, Body::new(batch)),
+        rpc::Reply::Refused(text) => respond(StatusCode::BAD_REQUEST, JSON, Body::from(text)),
         rpc::Reply::Nothing => respond(StatusCode::NO_CONTENT, JSON, Body::empty()),
     }
 }
@@ -61,20 +62,20 @@ async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
 /// `GET /rpc/<method>?…`.
 async fn read(State(site): State<Arc<Site>>, Path(name): Path<String>, uri: Uri) -> Response {
     match read_result(&site, &name, &uri).await {
-        Ok(Some(text)) => json_text(&site, StatusCode::OK, text),
+        Ok(Some(told)) => json_text(StatusCode::OK, told),
         Ok(None) => not_allowed(),
         Err(error) => failure(&error),
     }
 }
 
 /// Returns the result; `None` if the method does more than read.
-async fn read_result(site: &Arc<Site>, name: &str, uri: &Uri) -> Result<Option<String>, RpcError> {
+async fn read_result(site: &Arc<Site>, name: &str, uri: &Uri) -> Result<Option<Told>, RpcError> {
     let method = methods::find(name)?;
     if !method.reads {
         return Ok(None);
     }
     let parameters = Parameters::from_query(method.parameters, uri)?;
-    (method.call)(Arc::clone(site), parameters).await.map(Some)
+    rpc::make(site, method, parameters).await.map(Some)
 }
 
 /// Reads a body within its bounds.

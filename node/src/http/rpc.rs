@@ -4,38 +4,42 @@
 //! JSON-RPC 2.0 specification (2013-01-04).
 //!
 //! # Limits
-//! A batch holds [`BATCH_MAX`] requests; once its answers take [`BATCH_BYTES_MAX`], the rest are
-//! told to come again.
+//! A batch holds [`BATCH_MAX`] requests. Where its answers are long, each is made when the client
+//! has taken the one before (module `batch`).
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::answer::{Told, too_many};
+use super::batch::Batch;
 use super::error::{PARSE, REQUEST, RpcError};
 use super::json;
-use super::methods;
+use super::methods::{self, Method};
 use super::parameters::Parameters;
 use super::site::Site;
 
 /// Most requests of a batch. Our choice, as for ranges of blocks.
 pub(super) const BATCH_MAX: usize = 100;
-/// Most bytes of a batch's answers before the rest is refused. Our choice: the largest block in hex
-/// and more.
-const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a body of JSON-RPC comes to.
 pub(super) enum Reply {
     /// The body was no call: the answer, and an error of HTTP.
     Refused(String),
     /// The answer.
-    Answer(String),
+    Answer(Told),
+    /// The answers of a batch, which are still being made.
+    Batch(Batch),
     /// There were only notifications, which are not answered.
     Nothing,
 }
 
 /// Takes the body of a `POST`.
-pub(super) async fn answer(site: &Arc<Site>, body: &[u8]) -> Reply {
-    let value = match json::parse(body) {
+pub(super) async fn answer(site: &Arc<Site>, body: Bytes) -> Reply {
+    let parsed = json::parse(&body);
+    drop(body);
+    let value = match parsed {
         Ok(value) => value,
         Err(error) => {
             let error = RpcError::new(PARSE, "json", format!("not JSON: {error}"));
@@ -48,46 +52,28 @@ pub(super) async fn answer(site: &Arc<Site>, body: &[u8]) -> Reply {
             let error = RpcError::new(REQUEST, "batch", message);
             Reply::Refused(failure(&Value::Null, &error))
         }
-        Value::Array(batch) => answer_batch(site, batch).await,
+        Value::Array(batch) => Batch::begin(site, batch).await,
         request => call(site, request)
             .await
             .map_or(Reply::Nothing, Reply::Answer),
     }
 }
 
-async fn answer_batch(site: &Arc<Site>, batch: Vec<Value>) -> Reply {
-    let mut answers = String::new();
-    for request in batch {
-        let told = if answers.len() < BATCH_BYTES_MAX {
-            call(site, request).await
-        } else {
-            let error = RpcError::unavailable("the answers of this batch are too long; ask again");
-            answerable(&request).map(|id| failure(&id, &error))
-        };
-        if let Some(told) = told {
-            answers.push(if answers.is_empty() { '[' } else { ',' });
-            answers.push_str(&told);
-        }
-    }
-    if answers.is_empty() {
-        return Reply::Nothing;
-    }
-    answers.push(']');
-    Reply::Answer(answers)
-}
-
 /// Makes one call; `None` for a notification.
-async fn call(site: &Arc<Site>, request: Value) -> Option<String> {
+pub(super) async fn call(site: &Arc<Site>, request: Value) -> Option<Told> {
     let id = answerable(&request);
     let result = match parse(request) {
         // What is no request cannot be a notification either.
-        Err(error) => return Some(failure(&id.unwrap_or_default(), &error)),
+        Err(error) => return Some(Told::short(failure(&id.unwrap_or_default(), &error))),
         Ok((method, parameters)) => invoke(site, &method, parameters).await,
     };
     let id = id?;
     Some(match result {
-        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
-        Err(error) => failure(&id, &error),
+        Ok(mut told) => {
+            told.text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, told.text);
+            told
+        }
+        Err(error) => Told::short(failure(&id, &error)),
     })
 }
 
@@ -95,10 +81,30 @@ async fn invoke(
     site: &Arc<Site>,
     method: &str,
     parameters: Option<Value>,
-) -> Result<String, RpcError> {
+) -> Result<Told, RpcError> {
     let method = methods::find(method)?;
     let parameters = Parameters::from_json(method.parameters, parameters)?;
-    (method.call)(Arc::clone(site), parameters).await
+    make(site, method, parameters).await
+}
+
+/// Calls a method when there is memory for what it answers.
+///
+/// # Errors
+/// Those of the method; unavailable if there is no memory in time.
+pub(super) async fn make(
+    site: &Arc<Site>,
+    method: &Method,
+    parameters: Parameters,
+) -> Result<Told, RpcError> {
+    let share = match method.bytes_max {
+        0 => None,
+        bytes => {
+            let share = site.answers.take(bytes, site.limits.answer_deadline);
+            Some(share.await.ok_or_else(too_many)?)
+        }
+    };
+    let text = (method.call)(Arc::clone(site), parameters).await?;
+    Told::new(site, text, share)
 }
 
 /// Returns the id to answer to; `None` if none was given, or one that cannot be answered to.

@@ -10,13 +10,16 @@ use starling_ledger::genesis::Genesis;
 use starling_ledger::hash::Hash;
 use tokio::sync::Semaphore;
 
+use super::budget::Budget;
 use super::error::RpcError;
 use super::host::{HostName, Hosts};
 use super::hub::Hub;
 use super::limits::HttpLimits;
+use super::memory::resident_bytes;
 use super::metrics::Metrics;
-use crate::api::{DutyReply, Names, NodeReply, StatusReply, Surroundings};
+use crate::api::{DutyReply, MemoryReply, Names, NodeReply, StatusReply, Surroundings};
 use crate::core::{Answer, Request, Status};
+use crate::memory::Part;
 use crate::runtime::NodeHandle;
 
 /// What is said where a validator's key runs twice.
@@ -37,10 +40,10 @@ pub(super) struct Site {
     pub(super) metrics: Metrics,
     /// Places among the subscribers.
     pub(super) subscribers: Arc<Semaphore>,
-    /// Memory for long answers, in KiB.
-    pub(super) answers: Arc<Semaphore>,
-    /// Memory for events that are read from disk, in KiB.
-    pub(super) replays: Arc<Semaphore>,
+    /// Memory for long answers.
+    pub(super) answers: Budget,
+    /// Memory for events that are read from disk.
+    pub(super) replays: Budget,
     /// Turns to read the chain.
     reads: Arc<Semaphore>,
 }
@@ -61,6 +64,7 @@ impl Site {
             .genesis()
             .and_then(|genesis| genesis.ok_or(ChainError::NoGenesis));
         let genesis = Arc::new(genesis.map_err(io::Error::other)?);
+        let memory = handle.about().memory;
         Ok(Self {
             handle,
             genesis_hash: genesis.hash(),
@@ -72,8 +76,8 @@ impl Site {
             hub: Hub::default(),
             metrics: Metrics::default(),
             subscribers: Arc::new(Semaphore::new(limits.subscribers_max)),
-            answers: Arc::new(Semaphore::new(super::answer::MEMORY_KIB)),
-            replays: Arc::new(Semaphore::new(super::events::REPLAY_KIB)),
+            answers: Budget::new(memory.bytes(Part::HttpAnswers)),
+            replays: Budget::new(memory.bytes(Part::HttpEvents)),
             reads: Arc::new(Semaphore::new(limits.reads_max)),
         })
     }
@@ -172,6 +176,7 @@ impl Site {
             node,
             unclean_start: about.unclean_start,
             blocks_fetched: self.metrics.blocks_fetched(),
+            memory: MemoryReply::new(about.memory, resident_bytes()),
         };
         Ok(StatusReply::new(&status, around))
     }

@@ -21,6 +21,7 @@ use super::fork_file;
 use super::handle::{NodeHandle, NumberedRequest};
 use super::mempool_files::{Dump, Kept, Submissions};
 use super::names::{Found, Names};
+use super::ranges::{self, Ranges};
 use super::snapshots::Snapshots;
 use super::workers::Workers;
 use crate::core::{Action, Answer, Core, HaltReason, Input, RequestId, WorkId};
@@ -44,6 +45,8 @@ pub(super) struct Driver {
     pub(super) at_once: VecDeque<Input>,
     /// Links that this node dialed, at most as many as the transport has.
     pub(super) dialed: BTreeMap<LinkId, SocketAddr>,
+    /// What neighbours asked for and have not got yet.
+    pub(super) ranges: Ranges,
     /// What was left out here.
     pub(super) drops: Drops<Dropped>,
     /// When the status was last published.
@@ -122,11 +125,17 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let ranges_wait = !self.ranges.is_empty();
         let input = tokio::select! {
             _ = stop => return Ok(None),
             Some(logged) = inboxes.logged_inbox.recv() => Input::Logged { id: logged? },
             Some(kept) = inboxes.kept_inbox.recv() => Input::Kept { up_to: kept? },
-            Some(result) = inboxes.disk_inbox.recv() => on_disk(result)?,
+            Some(result) = inboxes.disk_inbox.recv() => {
+                if let DiskResult::Read { peer, .. } | DiskResult::Pruned { peer, .. } = &result {
+                    self.ranges.was_read(peer);
+                }
+                on_disk(result)?
+            }
             Some((id, result)) = inboxes.work_inbox.recv() => Input::Worked { id, result },
             Some(event) = inboxes.links.next() => {
                 self.note_link(&event);
@@ -138,6 +147,7 @@ impl Driver {
             }
             Some(request) = inboxes.request_inbox.recv() => waiting.admit(request),
             () = sleep => Input::Wake,
+            () = tokio::time::sleep(ranges::POLL), if ranges_wait => Input::Wake,
         };
         Ok(Some(input))
     }
@@ -195,7 +205,7 @@ impl Driver {
                 }
                 Action::ReadBlocks { peer, from, count } => {
                     // Unanswered, the neighbour asks elsewhere.
-                    if !self.disk.read(peer, from, count) {
+                    if !self.ranges.push((peer, from, count)) {
                         self.drops.count(Dropped::RangeRequestDiskBusy);
                     }
                 }
@@ -207,7 +217,22 @@ impl Driver {
                 Action::Halt(reason) => return Err(self.halted(reason)),
             }
         }
+        self.read_ranges();
         Ok(())
+    }
+
+    /// Reads for neighbours that have taken what they were sent before.
+    fn read_ranges(&mut self) {
+        if self.ranges.is_empty() {
+            return;
+        }
+        let is_free = |peer: &PeerId| ranges::is_free(&self.transport, peer);
+        for (peer, from, count) in self.ranges.due(is_free) {
+            if !self.disk.read(peer, from, count) {
+                self.ranges.was_read(&peer);
+                self.drops.count(Dropped::RangeRequestDiskBusy);
+            }
+        }
     }
 
     /// Leaves the evidence where it belongs before the node ends.
@@ -284,7 +309,7 @@ impl Waiting {
 /// Names the place where a frame was not taken for sending.
 const fn unsent(lane: Lane, error: SendError) -> Dropped {
     match error {
-        SendError::Full => Dropped::SendQueueFull(lane),
+        SendError::Full | SendError::PoolFull => Dropped::SendQueueFull(lane),
         SendError::NoLink => Dropped::SendLinkEnded,
         _ => Dropped::SendRefused,
     }

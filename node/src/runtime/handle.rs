@@ -13,6 +13,7 @@ use starling_ledger::keys::PublicKey;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::core::{Answer, Event, Request, Status};
+use crate::memory::MemoryPlan;
 
 /// Most requests that wait for the core. Our choice: at 1 ms each, a second's worth.
 pub(crate) const REQUESTS_MAX: usize = 1_024;
@@ -40,6 +41,8 @@ pub struct Unavailable;
 /// What a node was started as.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
+    /// How much memory it takes.
+    pub memory: MemoryPlan,
     /// Where it listens for peers.
     pub listen: SocketAddr,
     /// The key it signs votes with, where it was given one. Whether that is a validator's changes

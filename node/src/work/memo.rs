@@ -5,19 +5,40 @@ use std::sync::Arc;
 
 use starling_ledger::transaction::{VerifiedTransaction, WireId};
 
-/// Most transactions whose verification is remembered. Our choice: a full mempool and a block.
-pub const MEMO_MAX: usize = 65_536;
+/// What the memo may take where nobody says. Our choice: 65,536 transactions of the usual size.
+pub const MEMO_BYTES: usize = 64 << 20;
+/// What a transaction takes beside its bytes, which it holds encoded and decoded: measured, some
+/// 500 with its places here.
+const ENTRY_BYTES: usize = 512;
 
 /// Verified transactions by wire id, oldest out first.
 ///
 /// It holds results of a pure function, so a hit or a miss never changes what a node decides.
-#[derive(Default)]
+///
+/// # Limits
+/// By memory, since a sender of long ones would fill any number of places for nothing.
 pub(super) struct Memo {
     known: BTreeMap<WireId, Arc<VerifiedTransaction>>,
     order: VecDeque<WireId>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+/// About what a transaction takes in memory.
+fn footprint(transaction: &VerifiedTransaction) -> usize {
+    ENTRY_BYTES + 2 * transaction.size_bytes()
 }
 
 impl Memo {
+    pub(super) const fn new(bytes_max: usize) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
     /// Returns a transaction that was verified before.
     pub(super) fn get(&self, wire_id: &WireId) -> Option<Arc<VerifiedTransaction>> {
         self.known.get(wire_id).map(Arc::clone)
@@ -32,11 +53,14 @@ impl Memo {
         let before = self.known.insert(wire_id, Arc::clone(&verified));
         if before.is_none() {
             self.order.push_back(wire_id);
+            self.bytes += footprint(&verified);
         }
-        if self.order.len() > MEMO_MAX
+        while self.bytes > self.bytes_max
             && let Some(oldest) = self.order.pop_front()
         {
-            self.known.remove(&oldest);
+            let gone = self.known.remove(&oldest);
+            let bytes = gone.map_or(0, |gone| footprint(&gone));
+            self.bytes = self.bytes.saturating_sub(bytes);
         }
         verified
     }

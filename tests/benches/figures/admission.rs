@@ -141,6 +141,7 @@ fn config(tip: &Tip) -> CoreConfig {
             peers: Vec::new(),
             known: Vec::new(),
             head: (tip.height, tip.hash),
+            seen_max: starling_gossip::flood::MAX_SEEN_TRANSACTIONS,
             seed: Seed::of(1),
         },
         signer: None,

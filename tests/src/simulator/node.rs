@@ -174,6 +174,7 @@ impl Node {
             peers: others.copied().collect(),
             known: Vec::new(),
             head: (tip.height, tip.hash),
+            seen_max: starling_gossip::flood::MAX_SEEN_TRANSACTIONS,
             seed: Seed::of(seed),
         };
         let config = CoreConfig {

@@ -1,6 +1,6 @@
 //! Requests that mean no good: they are refused, and cost nobody else anything.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use serde_json::json;
@@ -168,16 +168,55 @@ fn slow_connections_are_closed_and_others_are_served_meanwhile() {
     }
 }
 
-#[test]
-fn connections_above_the_bound_wait_for_their_turn() {
-    let limits = HttpLimits {
+/// Few places, and so much time for a head that nobody waits for its end.
+fn two_places() -> HttpLimits {
+    HttpLimits {
         connections_max: 2,
-        header_deadline: Duration::from_secs(1),
+        header_deadline: Duration::from_secs(3_600),
         ..quick()
-    };
-    let node = Node::start(limits);
-    let _held = [connect(node.address()), connect(node.address())];
-    assert_eq!(get(node.address(), "/healthz").status, 200);
+    }
+}
+
+#[test]
+fn connections_without_a_request_give_way_where_places_run_out() {
+    let node = Node::start(two_places());
+    let mut held = [connect(node.address()), connect(node.address())];
+    held[0].write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    for _ in 0..10 {
+        assert_eq!(get(node.address(), "/healthz").status, 200);
+    }
+    // The one that waited longest was closed.
+    read_to_end(&mut held[0]);
+}
+
+#[test]
+fn connections_that_are_idle_after_an_answer_give_way_too() {
+    let node = Node::start(two_places());
+    let server = node.address();
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {server}\r\n\r\n");
+    let idle = [(); 2].map(|()| {
+        let mut stream = connect(server);
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    });
+    assert_eq!(get(server, "/healthz").status, 200);
+    drop(idle);
+}
+
+#[test]
+fn a_subscriber_keeps_its_place_where_others_give_way() {
+    let node = Node::start(two_places());
+    let server = node.address();
+    let mut events = connect(server);
+    let request = format!("GET /events HTTP/1.1\r\nHost: {server}\r\n\r\n");
+    events.write_all(request.as_bytes()).unwrap();
+    let mut heard = [0; 12];
+    events.read_exact(&mut heard).unwrap();
+    for _ in 0..5 {
+        let _silent = connect(server);
+        assert_eq!(get(server, "/healthz").status, 200);
+    }
+    events.read_exact(&mut [0; 20]).unwrap();
 }
 
 #[test]

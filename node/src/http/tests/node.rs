@@ -19,6 +19,7 @@ use crate::consensus::ConsensusStatus;
 use crate::consensus::engine::Step;
 use crate::core::{Answer, Counts, Event, Now, Request, Status};
 use crate::http::{HttpLimits, HttpServer, serve_within};
+use crate::memory::MemoryPlan;
 use crate::node_state::{NodeState, Standing, StateWord};
 use crate::runtime::{About, NodeHandle};
 
@@ -70,6 +71,7 @@ impl Node {
         chain.commit(&[]);
         let (requests, inbox) = mpsc::channel(16);
         let about = About {
+            memory: MemoryPlan::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 7000)),
             validator_key: Some(local_consensus_key("n1").public_key()),
             unclean_start: false,
