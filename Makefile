@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak ways folders chaos stops sends crash bitrot prune planted fuzz bench rocksdb deps clean
+.PHONY: help testnet build test fmt fmt-check lint docs unit deny sim soak ways folders chaos stops sends memory crash bitrot prune planted fuzz bench rocksdb deps clean
 
 CARGO := ./scripts/cargo
 ARGS ?=
@@ -12,6 +12,7 @@ SEEDS ?= 100
 KILLS ?= 50
 STOPS ?= 500
 SENDS ?= 200
+MINUTES ?= 5
 ROUNDS ?= 5
 TIMES ?= 20
 WAYS := beside-replacement old-copy stale-world lost-guard foreign-ledger
@@ -80,6 +81,10 @@ sends: build ## SENDS payments at once (default 200) in ROUNDS (5), and 500 thro
 	    $(CARGO) test --release --workspace --test sending -- at_once_all_become_final --nocapture
 	STARLING_SENDS=500 \
 	    $(CARGO) test --release --workspace --test sending -- kills_and_losses --nocapture
+
+memory: build ## 2,500 transfers a second for MINUTES (default 5), each node in a group of 256 MiB
+	STARLING_MEMORY_SECONDS=$$(( $(MINUTES) * 60 )) STARLING_MEMORY_GROUP=1 \
+	    $(CARGO) test --release --workspace --test memory -- --nocapture --test-threads 1
 
 crash: build ## kill an appending process at each of 300 syncs and about 1,000 other calls
 	STARLING_KILLS=all $(CARGO) test --release --workspace --test crash -- --nocapture
