@@ -5,7 +5,7 @@
 //! or has a small bound of its own: code, stacks, the nodes of the trie, indexes of tables, bodies
 //! of the blocks at hand, and what the allocator cannot give back.
 //!
-//! The shares stand in one table, [`Part::weight`]. What is read again and again (tables, pages,
+//! The shares stand in one table, `Part::weight`. What is read again and again (tables, pages,
 //! verified transactions) has as much as was measured to cost no throughput; what only waits for a
 //! slow client or neighbour has what the longest answers need, since more would only be lent to
 //! whoever never reads.
