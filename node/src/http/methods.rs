@@ -298,6 +298,7 @@ pub(super) const METHODS: &[Method] = &[
         about: "What was tried to get neighbours and led to nothing, and why.",
         parameters: &[],
         reads: true,
+        bytes_max: 512 * KIB,
         call: |site, _| Box::pin(node::peers_failed(site)),
     },
     Method {
