@@ -438,7 +438,7 @@ impl Errand {
             let message = format!("{waits} and will be final when validators return: {may}");
             return CliError::new(Exit::Halted, message).next(show);
         }
-        if !status.state.ready && !status.state.is_running() {
+        if !status.state().ready && !status.state().is_running() {
             return CliError::new(Exit::NotFinal, format!("{}: {may}", waits())).next(show);
         }
         let left = self.line.left.as_ref();

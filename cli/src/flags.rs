@@ -262,6 +262,7 @@ mod tests {
             "tests",
             "tests/light",
             "../tests/tests",
+            "../tests/tests/states",
             "../tests/src",
             "src/testnet",
         ] {

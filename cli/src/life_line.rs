@@ -119,7 +119,7 @@ impl LifeLine {
 
     /// Shows why there is no block, once for each state of the node.
     pub(crate) fn waits(&mut self, status: &reply::Status, names: &Names) {
-        let state = &status.state;
+        let state = status.state();
         if !state.ready && !state.is_running() && self.waits_for.insert(state.word.clone()) {
             self.shown.remove("waiting");
             self.stage("waiting", &waiting_words(status, names));
@@ -131,7 +131,7 @@ impl LifeLine {
 pub(crate) fn waiting_words(status: &reply::Status, names: &Names) -> String {
     match status.consensus.halted {
         true => halt_words(status, names),
-        false => status.state.words(),
+        false => status.state().words(),
     }
 }
 

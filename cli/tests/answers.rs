@@ -146,6 +146,7 @@ fn run(script: Script, arguments: &[&str]) -> (i32, Value, String) {
     (output.status.code().expect("a code"), envelope, stderr)
 }
 
+/// This node is of a release that does not tell its state.
 #[test]
 fn status_ends_with_6_when_the_network_stands_still() {
     let (code, envelope, _) = run(script(false), &["status"]);

@@ -39,7 +39,7 @@ pub(crate) fn run(context: &Context, _: &StatusArgs) -> Outcome<Exit> {
     context
         .output
         .result(&answer, &describe(context, &node, &status, &quorum));
-    let next = match status.state.word.as_str() {
+    let next = match status.state().word.as_str() {
         "HALTED" => "starling validators".to_owned(),
         "ALONE" | "OTHER NETWORK" => "starling peers --failed".to_owned(),
         "PRUNED" => "starling snapshot restore".to_owned(),
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, _: &StatusArgs) -> Outcome<Exit> {
         _ => format!("starling block {}", status.height),
     };
     context.output.next(&next);
-    Ok(status.state.exit())
+    Ok(status.state().exit())
 }
 
 /// Collects who is there, as `status` reports it.
@@ -135,14 +135,14 @@ fn describe(context: &Context, node: &Node, status: &Status, quorum: &Quorum) ->
 
 /// Writes the state; who is silent is named as the user names them.
 fn state(status: &Status, quorum: &Quorum) -> (Tone, String) {
-    if status.state.is_running() {
+    if status.state().is_running() {
         let (present, total) = quorum.count();
         let words = format!("RUNNING: {present} of {total} validators are heard");
         return (Tone::Good, words);
     }
     let words = match status.consensus.halted {
         true => quorum.halt(status.consensus.halted_since_ms),
-        false => status.state.words(),
+        false => status.state().words(),
     };
     (Tone::Bad, words)
 }

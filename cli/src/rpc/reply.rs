@@ -33,7 +33,7 @@ pub(crate) struct Status {
     pub(crate) decimals: u8,
     /// The state of the node; left out by releases that do not know it.
     #[serde(default)]
-    pub(crate) state: State,
+    state: Option<State>,
     /// The node itself.
     #[serde(default)]
     pub(crate) node: NodeInfo,
@@ -101,14 +101,17 @@ pub(crate) struct State {
     pub(crate) since_ms: u64,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            word: RUNNING.to_owned(),
+impl Status {
+    /// Returns the state of the node. A release that does not know it tells a halt, and no more.
+    pub(crate) fn state(&self) -> State {
+        let halted = self.consensus.halted;
+        let told = || State {
+            word: if halted { "HALTED" } else { RUNNING }.to_owned(),
             reason: String::new(),
-            ready: true,
-            since_ms: 0,
-        }
+            ready: !halted,
+            since_ms: self.consensus.halted_since_ms.unwrap_or(0),
+        };
+        self.state.clone().unwrap_or_else(told)
     }
 }
 
