@@ -1,4 +1,4 @@
-# Each target runs from a fresh clone. The first build compiles RocksDB (about twenty minutes on
+# Each target runs from a fresh clone. The first build compiles RocksDB (some ten minutes on
 # two cores); it is kept in $STARLING_CACHE (default ~/.cache/starling) for all later builds.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
