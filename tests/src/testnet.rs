@@ -4,7 +4,7 @@
 //! goes out of scope.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,6 +80,24 @@ impl Testnet {
         let url = testnet.url_of("n1").expect("it runs");
         testnet.stop();
         (testnet, url, ByHand { _alone: alone })
+    }
+
+    /// Stops a testnet and keeps its ports from others, so that a test can run its nodes by hand.
+    /// The base is held as the supervisor holds it: drop it before `testnet up`.
+    ///
+    /// # Panics
+    /// If it does not come up again where another testnet was quicker.
+    pub fn stop_and_hold(&self) -> TcpListener {
+        loop {
+            let url = self.url_of("n1").expect("it runs");
+            let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+            let first: u16 = port.expect("a URL ends with its port");
+            self.stop();
+            if let Ok(held) = TcpListener::bind(("127.0.0.1", first - 1)) {
+                return held;
+            }
+            self.ok(&["testnet", "up", "-d"]);
+        }
     }
 
     /// Returns the folder that is this testnet's home.

@@ -2,6 +2,7 @@
 //! says which file, acknowledges nothing after, and starts cleanly when the disk is well again.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -11,6 +12,7 @@ use starling_tests::testnet::{Testnet, wait_for};
 /// A network of one validator, stopped, with some blocks.
 struct Lone {
     testnet: Testnet,
+    ports: TcpListener,
 }
 
 impl Lone {
@@ -19,8 +21,8 @@ impl Lone {
         for amount in ["1", "2", "3"] {
             testnet.ok(&["send", "alice", "bob", amount]);
         }
-        testnet.stop();
-        Self { testnet }
+        let ports = testnet.stop_and_hold();
+        Self { testnet, ports }
     }
 
     fn config(&self) -> PathBuf {
@@ -63,8 +65,9 @@ impl Lone {
     }
 
     /// Checks that the ledger is whole, and that the network goes on.
-    fn goes_on(&self) {
+    fn goes_on(self) {
         let before = self.tip();
+        drop(self.ports);
         self.testnet.data(&["db", "check", "n1", "--full"]);
         self.testnet.ok(&["testnet", "up", "-d"]);
         wait_for("new blocks", || {

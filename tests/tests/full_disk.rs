@@ -93,11 +93,12 @@ fn start(testnet: &Testnet, log: &Path) -> Child {
 #[test]
 fn a_disk_that_fills_up_under_load_stops_the_node_and_nothing_is_lost() {
     let testnet = Testnet::up(1);
-    let url = testnet.url_of("n1").expect("it runs");
     let genesis = testnet.folder().join("genesis.toml");
     let genesis = genesis.to_str().expect("UTF-8");
+    let ports = testnet.stop_and_hold();
+    let base = ports.local_addr().expect("an address").port();
+    let url = format!("http://127.0.0.1:{}", base + 1);
     let at = ["--node", &url];
-    testnet.stop();
     let disk = SmallDisk::under(testnet.data_of("n1"));
     for round in 0..2 {
         let log = testnet.home().join(format!("log{round}"));
